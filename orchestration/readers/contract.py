@@ -1,0 +1,255 @@
+"""The raw layer's contract: which tables a reader may yield, their columns and types.
+
+This is the one place where raw schemas are written. Readers yield tables of these schemas, `orchestration.ingest` writes
+them to `raw/<entity>/<load_id>.parquet` with `LOAD_COLUMNS` in front, and the dbt sources are tested against them.
+
+Amounts are in the *ledger's sign* (debit +, credit −: income negative), `decimal(18,2)` SEK, whatever the file's own sign;
+staging turns the sign once. Codes are strings. Periods are 'YYYY-MM'. `source_row` is the 1-based line of a text file or row
+of a sheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any, Protocol
+
+import pyarrow as pa
+
+MONEY = pa.decimal128(18, 2)
+QUANTITY = pa.decimal128(18, 4)
+TEXT = pa.string()
+DATE = pa.date32()
+
+#: The code string (kodsträng) besides the account: ansvar, verksamhet, aktivitet, projekt, objekt, motpart.
+CODE_FIELDS = ("unit", "activity", "sub_activity", "project", "cost_object", "counterparty")
+
+_CODES = [(name, TEXT) for name in CODE_FIELDS]
+
+#: Columns that ingest puts in front of every entity.
+LOAD_COLUMNS = pa.schema([("load_id", TEXT), ("source_file", TEXT)])
+
+ENTITIES: dict[str, pa.Schema] = {
+    # One row per voucher row (verifikationsrad). line_kind: TRANS is the booking; RTRANS and BTRANS are correction history
+    # and never counted. period is the accounting period, from the voucher's date unless the file has a period of its own.
+    "ledger_line": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("line_kind", TEXT),
+            ("period", TEXT),
+            ("voucher_series", TEXT),
+            ("voucher_number", TEXT),
+            ("voucher_date", DATE),
+            ("transaction_date", DATE),
+            ("registration_date", DATE),
+            ("account", TEXT),
+            ("amount", MONEY),
+            *_CODES,
+            ("voucher_text", TEXT),
+            ("row_text", TEXT),
+            ("quantity", QUANTITY),
+            ("party", TEXT),  # customer or supplier code (kund, leverantör)
+            ("party_name", TEXT),
+            ("reference", TEXT),  # invoice or agreement number
+            ("service_from", DATE),  # the period that the income or cost is for
+            ("service_to", DATE),
+        ]
+    ),
+    # One row per #PSALDO: an account's change in a period, for one combination of dimension objects.
+    # dimension_set: the file's dimension numbers of the row, '' for the row without objects, '1', '1+6'.
+    "period_balance": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("period", TEXT),
+            ("account", TEXT),
+            ("dimension_set", TEXT),
+            *_CODES,
+            ("amount", MONEY),
+            ("quantity", QUANTITY),
+        ]
+    ),
+    # One row per #IB, #UB, #RES, #OIB, #OUB. label is that word.
+    "year_balance": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("label", TEXT),
+            ("year_start", DATE),
+            ("year_end", DATE),
+            ("account", TEXT),
+            ("dimension_set", TEXT),
+            *_CODES,
+            ("amount", MONEY),
+            ("quantity", QUANTITY),
+        ]
+    ),
+    # One row per budget row and month. period is null where the file states only the year: staging spreads it in twelfths and
+    # says so. Either account or report_line is set. budget_type: original, supplementary (tilläggsbudget), transfer
+    # (omfördelning), frame (ramjustering), carried_over (ombudgetering).
+    "budget_line": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("fiscal_year", pa.int32()),
+            ("period", TEXT),
+            ("account", TEXT),
+            ("report_line", TEXT),
+            *_CODES,
+            ("dimension_set", TEXT),
+            ("amount", MONEY),
+            ("budget_type", TEXT),
+            ("decided_on", DATE),
+            ("row_text", TEXT),
+        ]
+    ),
+    # One row per forecast row (and month, where the file has months). The rows of a round sum to the full-year forecast.
+    "forecast_line": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("fiscal_year", pa.int32()),
+            ("forecast_round", TEXT),  # 'YYYY-MM': the follow-up that the forecast belongs to
+            ("period", TEXT),
+            ("account", TEXT),
+            ("report_line", TEXT),
+            *_CODES,
+            ("amount", MONEY),
+            ("row_text", TEXT),
+        ]
+    ),
+    # One row per account (konto).
+    "account": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("account", TEXT),
+            ("name", TEXT),
+            ("account_type", TEXT),  # SIE's T, S, K, I where the file says
+            ("valid_from", DATE),
+            ("valid_to", DATE),
+        ]
+    ),
+    # One row per organisational unit (ansvar, enhet, kontor, nämnd) and validity span.
+    "unit": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("unit", TEXT),
+            ("name", TEXT),
+            ("parent", TEXT),  # empty: directly under the municipality
+            ("valid_from", DATE),
+            ("valid_to", DATE),
+        ]
+    ),
+    # One row per value of any other dimension. dimension is one of CODE_FIELDS or 'party'.
+    "dimension_value": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("dimension", TEXT),
+            ("code", TEXT),
+            ("name", TEXT),
+            ("parent", TEXT),
+            ("valid_from", DATE),
+            ("valid_to", DATE),
+        ]
+    ),
+    # One row per account range and report line: the municipality's own map instead of the shipped Kommun-Bas one.
+    # account_from/account_to are prefixes of equal length, compared with as many leading digits of the account; the longest
+    # matching prefix wins. counterparty_scope: any, internal, external.
+    "report_line_account": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("year_from", pa.int32()),
+            ("year_to", pa.int32()),
+            ("account_from", TEXT),
+            ("account_to", TEXT),
+            ("counterparty_scope", TEXT),
+            ("report_line", TEXT),
+        ]
+    ),
+    # One row per range of counterparty prefixes (motpart). counterparty_group: internal, group_company, external.
+    "counterparty_group": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("prefix_from", TEXT),
+            ("prefix_to", TEXT),
+            ("counterparty_group", TEXT),
+        ]
+    ),
+    # One row per input row that is not in any table above. is_bad: the row should have been data; false for blank, title,
+    # repeated header and total rows, which are set aside.
+    "reject": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("reason_code", TEXT),
+            ("reason", TEXT),
+            ("row_content", TEXT),  # at most 200 characters, personal identity numbers masked
+            ("is_bad", pa.bool_()),
+        ]
+    ),
+    # One row per control total of the file that does not reconcile. control: RES, UB, PSALDO, VOUCHER, KSUMMA, SUM_UB_RES, TOTAL.
+    "control": pa.schema(
+        [
+            ("control", TEXT),
+            ("account", TEXT),
+            ("period", TEXT),
+            ("voucher", TEXT),
+            ("stated", MONEY),
+            ("computed", MONEY),
+            ("difference", MONEY),
+        ]
+    ),
+}
+
+
+@dataclass
+class Summary:
+    """What a reader knows of a file when it has read all of it. Everything here goes into the register of loads.
+
+    `rows_in == rows_kept + rows_set_aside + rows_bad` always. `rows_kept` counts input rows, not output rows: a budget row with
+    twelve months is one. `rows_set_aside` + `rows_bad` equals the rows of the reject table. `amount_in` is the sum of the kept
+    rows' amounts per entity, in the ledger's sign: the control total that every later layer must reach.
+    """
+
+    file_format: str  # 'SIE 4E', 'SIE 3', 'SIE 5', 'CSV', 'Excel'
+    encoding: str = ""
+    rows_in: int = 0
+    rows_kept: int = 0
+    rows_set_aside: int = 0
+    rows_bad: int = 0
+    amount_in: dict[str, Decimal] = field(default_factory=dict)
+    #: First and last period the file speaks for, 'YYYY-MM' (for a year-to-date export: from the year's start).
+    period_from: str | None = None
+    period_to: str | None = None
+    #: Periods per entity where they differ from the above, e.g. {'budget_line': ('2015-01', '2015-12')}.
+    entity_periods: dict[str, tuple[str, str]] = field(default_factory=dict)
+    forecast_round: str | None = None
+    generated_on: date | None = None
+    organisation_name: str = ""
+    organisation_number: str = ""
+    #: Where the outcome of this load is taken from: TRANS, PSALDO, RES, or '' where the file has none.
+    outcome_from: str = ""
+    #: What a #PSALDO row with {} means in this file: 'total', 'remainder' or '' (no such row beside object rows).
+    psaldo_semantics: str = ""
+    #: The one dimension_set whose object rows split the totals; the other sets are alternative views of the same money.
+    psaldo_dimension_set: str = ""
+    controls_checked: int = 0
+    controls_failed: int = 0
+    #: Rows per label or row type as read, e.g. {'TRANS': 84, 'PSALDO': 73, 'unknown #FOO': 1}.
+    row_counts: dict[str, int] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+class Reading(Protocol):
+    """One pass over one file: iterate to get (entity, table) chunks; then `summary` is complete.
+
+    Iteration raises FileRejected as soon as the file proves not to be what it claims. What was yielded before that must be
+    thrown away by the caller (ingest writes to a temporary place until the end).
+    """
+
+    summary: Summary
+
+    def __iter__(self) -> Iterator[tuple[str, pa.Table]]: ...
+
+
+def empty(entity: str) -> pa.Table:
+    """Return an empty table of the entity's schema."""
+    return ENTITIES[entity].empty_table()

@@ -1,0 +1,142 @@
+"""Every setting, typed, from one file (`avvik.toml` in the home folder) and the environment (`AVVIK_…`).
+
+What belongs here: names, defaults and descriptions of settings, and the paths of a home folder. What does not: reference data
+(account ranges, counterparties, rates), which are input files or dbt seeds.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from orchestration.errors import SettingsError, Text
+
+PERIOD = re.compile(r"^(19|20)\d\d-(0[1-9]|1[0-2])$")
+
+#: Kinds of input. Their fields are described in `orchestration.readers.kinds`.
+Kind = Literal[
+    "ledger",
+    "budget",
+    "forecast",
+    "chart",
+    "organisation",
+    "dimension",
+    "report_lines",
+    "counterparty_groups",
+]
+
+
+class Source(BaseModel):
+    """One kind of export file that arrives in the inbox: what it is called and how to read it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Kind
+    files: list[str] = Field(
+        description="File name patterns in the month's inbox folder, e.g. ['huvudbok*.csv']"
+    )
+    required: bool = Field(False, description="The inbox of a month is complete only with this file")
+    format: Literal["auto", "sie", "csv", "excel"] = "auto"
+    encoding: str = Field("auto", description="auto, or a Python codec name such as cp437")
+    separator: str = Field("auto", description="CSV: auto, ';', ',', tab or '|'")
+    decimal: Literal["auto", ",", "."] = "auto"
+    sheet: str | None = Field(None, description="Excel: sheet name; the first sheet if empty")
+    header_row: int | None = Field(None, description="1-based row of the headers; found by itself if empty")
+    sign: Literal["ledger", "natural"] = Field(
+        "ledger", description="ledger: debit +, income −. natural: income +, cost −"
+    )
+    unit_of_amount: Literal["kr", "tkr", "mkr"] = "kr"
+    columns: dict[str, str | list[str]] = Field(
+        default_factory=dict,
+        description="avvik's field = the file's header (or a list, for the twelve months)",
+    )
+    constants: dict[str, str] = Field(
+        default_factory=dict, description="Fields that have the same value on every row, e.g. forecast_round"
+    )
+    dimensions: dict[str, str] = Field(
+        default_factory=dict,
+        description="SIE: the file's dimension number = avvik's field, e.g. '1' = 'unit'",
+    )
+    max_bad_rows: float = Field(
+        0.01, ge=0, le=1, description="Share of unreadable rows above which the whole file is rejected"
+    )
+
+
+class Settings(BaseModel):
+    """The settings of one home folder."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    home: Path
+    municipality: str = Field("Kommunen", description="Name of the top unit")
+    root_unit: str = Field("KOMMUN", description="Code of the top unit that every other unit lies under")
+    fiscal_year_start: int = Field(1, ge=1, le=12, description="First month of the fiscal year")
+    max_file_mb: int = Field(2048, description="Largest input file that is read")
+    max_unpacked_mb: int = Field(1024, description="Largest unpacked size of an Excel file")
+    sources: dict[str, Source] = Field(default_factory=dict)
+
+    @field_validator("home")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        return value.expanduser().resolve()
+
+    @property
+    def inbox(self) -> Path:
+        """`inbox/YYYY-MM/`: the user's files, never changed or moved by avvik."""
+        return self.home / "inbox"
+
+    @property
+    def raw(self) -> Path:
+        """`raw/<entity>/<load_id>.parquet`: accepted exports, typed."""
+        return self.home / "raw"
+
+    @property
+    def loads(self) -> Path:
+        """`raw/load/<load_id>.json`: the register of loads, one file per load, written last."""
+        return self.raw / "load"
+
+    @property
+    def warehouse(self) -> Path:
+        """The folder of the working databases; nobody but the pipeline opens them."""
+        return self.home / "warehouse"
+
+    @property
+    def published(self) -> Path:
+        """What BI tools read: a link to the newest complete publication."""
+        return self.home / "published"
+
+
+def load_settings(home: Path | str | None = None) -> Settings:
+    """Read `avvik.toml` of a home folder (default: `AVVIK_HOME`, else the current folder).
+
+    Raises:
+        SettingsError: the file is not TOML or a setting is unknown or out of range; the message names the setting.
+    """
+    folder = Path(home or os.environ.get("AVVIK_HOME") or ".").expanduser().resolve()
+    path = folder / "avvik.toml"
+    values: dict = {}
+    if path.exists():
+        try:
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise SettingsError(
+                Text(sv=f"{path} är inte giltig TOML: {error}", en=f"{path} is not valid TOML: {error}")
+            ) from error
+    for name in ("municipality", "root_unit"):
+        if override := os.environ.get(f"AVVIK_{name.upper()}"):
+            values[name] = override
+    try:
+        return Settings(home=folder, **values)
+    except ValidationError as error:
+        lines = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise SettingsError(
+            Text(
+                sv=f"{path}: {lines}. Rätta inställningen och kör igen.",
+                en=f"{path}: {lines}. Correct the setting and run again.",
+            )
+        ) from error
