@@ -37,9 +37,7 @@ class Source(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     kind: Kind
-    files: list[str] = Field(
-        description="File name patterns in the month's inbox folder, e.g. ['huvudbok*.csv']"
-    )
+    files: list[str] = Field(description="File name patterns in the month's inbox folder, e.g. ['huvudbok*.csv']")
     required: bool = Field(False, description="The inbox of a month is complete only with this file")
     format: Literal["auto", "sie", "csv", "excel"] = "auto"
     encoding: str = Field("auto", description="auto, or a Python codec name such as cp437")
@@ -47,9 +45,7 @@ class Source(BaseModel):
     decimal: Literal["auto", ",", "."] = "auto"
     sheet: str | None = Field(None, description="Excel: sheet name; the first sheet if empty")
     header_row: int | None = Field(None, description="1-based row of the headers; found by itself if empty")
-    sign: Literal["ledger", "natural"] = Field(
-        "ledger", description="ledger: debit +, income −. natural: income +, cost −"
-    )
+    sign: Literal["ledger", "natural"] = Field("ledger", description="ledger: debit +, income −. natural: income +, cost −")
     unit_of_amount: Literal["kr", "tkr", "mkr"] = "kr"
     columns: dict[str, str | list[str]] = Field(
         default_factory=dict,
@@ -62,9 +58,7 @@ class Source(BaseModel):
         default_factory=dict,
         description="SIE: the file's dimension number = avvik's field, e.g. '1' = 'unit'",
     )
-    max_bad_rows: float = Field(
-        0.01, ge=0, le=1, description="Share of unreadable rows above which the whole file is rejected"
-    )
+    max_bad_rows: float = Field(0.01, ge=0, le=1, description="Share of unreadable rows above which the whole file is rejected")
 
 
 class Settings(BaseModel):

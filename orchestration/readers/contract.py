@@ -198,6 +198,52 @@ ENTITIES: dict[str, pa.Schema] = {
     ),
 }
 
+#: The register of loads as dbt sees it: `raw/load.parquet`, derived from the JSON files in `raw/load/`. One row per load that was
+#: tried. status: accepted, rejected. delivery is the inbox folder ('YYYY-MM'). sequence orders loads: delivery, then the file's own
+#: date of generation, then the order in which they were taken in; the highest wins where two loads cover the same scope.
+LOAD = pa.schema(
+    [
+        ("load_id", TEXT),
+        ("source", TEXT),
+        ("kind", TEXT),
+        ("file_name", TEXT),
+        ("sha256", TEXT),
+        ("delivery", TEXT),
+        ("status", TEXT),
+        ("reason_code", TEXT),
+        ("reason", TEXT),
+        ("sequence", pa.int64()),
+        ("loaded_at", pa.timestamp("us", tz="UTC")),
+        ("generated_on", DATE),
+        ("file_format", TEXT),
+        ("encoding", TEXT),
+        ("rows_in", pa.int64()),
+        ("rows_kept", pa.int64()),
+        ("rows_set_aside", pa.int64()),
+        ("rows_bad", pa.int64()),
+        ("controls_checked", pa.int64()),
+        ("controls_failed", pa.int64()),
+        ("outcome_from", TEXT),
+        ("psaldo_semantics", TEXT),
+        ("psaldo_dimension_set", TEXT),
+        ("forecast_round", TEXT),
+    ]
+)
+
+#: `raw/load_entity.parquet`: one row per accepted load and entity that it filled. period_from/period_to bound the scope: of two
+#: loads of the same source and entity, the later one wins in every period both cover. rows are output rows; amount is their sum
+#: in the ledger's sign (null for entities without amounts).
+LOAD_ENTITY = pa.schema(
+    [
+        ("load_id", TEXT),
+        ("entity", TEXT),
+        ("period_from", TEXT),
+        ("period_to", TEXT),
+        ("rows", pa.int64()),
+        ("amount", MONEY),
+    ]
+)
+
 
 @dataclass
 class Summary:
