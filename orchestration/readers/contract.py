@@ -199,7 +199,7 @@ ENTITIES: dict[str, pa.Schema] = {
 }
 
 #: The register of loads as dbt sees it: `raw/load.parquet`, derived from the JSON files in `raw/load/`. One row per load that was
-#: tried. status: accepted, rejected. delivery is the inbox folder ('YYYY-MM'). sequence orders loads: delivery, then the file's own
+#: tried. status: accepted, rejected. delivery is the inbox folder (YYYY-MM). sequence orders loads: delivery, then the file's own
 #: date of generation, then the order in which they were taken in; the highest wins where two loads cover the same scope.
 LOAD = pa.schema(
     [
