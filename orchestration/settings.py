@@ -58,7 +58,29 @@ class Source(BaseModel):
         default_factory=dict,
         description="SIE: the file's dimension number = avvik's field, e.g. '1' = 'unit'",
     )
+    covers: Literal["periods", "delivery"] = Field(
+        "periods",
+        description="periods: each file is complete for the months it covers and replaces earlier files there. "
+        "delivery: each file holds what was posted since the last one, in any month, and replaces nothing",
+    )
+    parts: bool = Field(
+        False, description="true: files of one delivery are parts that add up (by office, say), told apart by their names"
+    )
     max_bad_rows: float = Field(0.01, ge=0, le=1, description="Share of unreadable rows above which the whole file is rejected")
+
+
+#: What a home without `avvik.toml` expects: SIE files, and tables whose file names say what they are.
+DEFAULT_SOURCES: dict[str, Source] = {
+    "sie": Source(kind="ledger", files=["*.se", "*.si", "*.sie"], format="sie"),
+    "ledger": Source(kind="ledger", files=["ledger*", "huvudbok*", "transaktioner*"]),
+    "budget": Source(kind="budget", files=["budget*"]),
+    "forecast": Source(kind="forecast", files=["forecast*", "prognos*"]),
+    "organisation": Source(kind="organisation", files=["organisation*", "ansvar*"]),
+    "chart": Source(kind="chart", files=["chart*", "kontoplan*"]),
+    "dimension": Source(kind="dimension", files=["dimension*", "koder*"]),
+    "report_lines": Source(kind="report_lines", files=["report_lines*", "rapportrader*"]),
+    "counterparty_groups": Source(kind="counterparty_groups", files=["counterparty_groups*", "motpartsgrupper*"]),
+}
 
 
 class Settings(BaseModel):
@@ -72,7 +94,7 @@ class Settings(BaseModel):
     fiscal_year_start: int = Field(1, ge=1, le=12, description="First month of the fiscal year")
     max_file_mb: int = Field(2048, description="Largest input file that is read")
     max_unpacked_mb: int = Field(1024, description="Largest unpacked size of an Excel file")
-    sources: dict[str, Source] = Field(default_factory=dict)
+    sources: dict[str, Source] = Field(default_factory=lambda: dict(DEFAULT_SOURCES))
 
     @field_validator("home")
     @classmethod

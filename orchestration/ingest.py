@@ -1,0 +1,505 @@
+"""Taking in a delivery: the files of one month's inbox become raw tables and entries in the register of loads.
+
+A load is the unit of idempotence. The same file twice changes nothing; a newer export of the same scope supersedes the older one
+in the months that both cover, and both are remembered. A file is read to a temporary place, checked, moved to
+`raw/<entity>/<load_id>.parquet`, and counts only when its record is in the register. A killed run leaves nothing that counts.
+
+What belongs here: which file belongs to which source, acceptance and refusal, storing. What does not: file formats (`readers`),
+file checks (`expectations`), Dagster.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from orchestration import register
+from orchestration.errors import AvvikError, FileRejected, Place, Text
+from orchestration.readers.contract import ENTITIES, LOAD_COLUMNS, Reading, Summary
+from orchestration.register import EntityRows, Load
+from orchestration.settings import PERIOD, Settings, Source
+
+Progress = Callable[[str, int, int], None]
+
+#: Raised when a reader changes what it makes of a file, so that files are read again after an upgrade.
+READER_VERSION = 1
+
+#: A file still being copied changes within this many seconds.
+SETTLE_SECONDS = 5
+
+_UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart", ".partial")
+
+
+@dataclass
+class FileCheck:
+    """The result of one file check (Great Expectations). A failed check of severity ERROR refuses the file."""
+
+    name: str
+    entity: str
+    passed: bool
+    severity: str  # ERROR, WARN
+    description: str
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class FileResult:
+    """What became of one file of a delivery. status: accepted, unchanged, rejected, unclaimed."""
+
+    file_name: str
+    source: str = ""
+    kind: str = ""
+    status: str = "unclaimed"
+    load_id: str = ""
+    reason_code: str = ""
+    reason: str = ""
+    rows_in: int = 0
+    rows_kept: int = 0
+    rows_set_aside: int = 0
+    rows_bad: int = 0
+    controls_checked: int = 0
+    controls_failed: int = 0
+    warnings: list[str] = field(default_factory=list)
+    entities: dict[str, EntityRows] = field(default_factory=dict)
+    checks: list[FileCheck] = field(default_factory=list)
+
+
+@dataclass
+class DeliveryResult:
+    """What became of a month's delivery. missing: required sources that have no file and no earlier load."""
+
+    delivery: str
+    files: list[FileResult] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """True if nothing was refused and nothing required is missing: the build may go on."""
+        return not self.missing and all(file.status != "rejected" for file in self.files)
+
+    @property
+    def problems(self) -> list[str]:
+        """One sentence per refused file and missing source."""
+        refused = [f"{file.file_name}: {file.reason}" for file in self.files if file.status == "rejected"]
+        return refused + self.missing
+
+
+@dataclass
+class InboxState:
+    """Whether a month's inbox may be taken in. fingerprint changes with any file in it."""
+
+    complete: bool
+    missing: list[str]
+    new_files: list[str]
+    fingerprint: str
+
+
+def deliveries(settings: Settings) -> list[str]:
+    """Return the months that have a folder in the inbox, oldest first."""
+    if not settings.inbox.is_dir():
+        return []
+    return sorted(p.name for p in settings.inbox.iterdir() if p.is_dir() and PERIOD.match(p.name))
+
+
+def inbox_files(settings: Settings, delivery: str) -> list[Path]:
+    """Return the files of a month's inbox by name; hidden files and Office lock files are not deliveries."""
+    folder = settings.inbox / delivery
+    if not folder.is_dir():
+        return []
+    return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "~$")))
+
+
+def claim(settings: Settings, path: Path) -> tuple[str, Source] | None:
+    """Return the first source, in the order of `avvik.toml`, one of whose patterns matches the file's name."""
+    for name, source in settings.sources.items():
+        if any(fnmatch.fnmatch(path.name.lower(), pattern.lower()) for pattern in source.files):
+            return name, source
+    return None
+
+
+def pending(settings: Settings, delivery: str) -> InboxState:
+    """Tell whether a month's inbox is complete (every required source there, no file still being written) and new."""
+    files = inbox_files(settings, delivery)
+    known = {(load.delivery, load.sha256) for load in register.read_loads(settings) if load.status != "withdrawn"}
+    claimed = {found[0] for path in files if (found := claim(settings, path))}
+    missing = [name for name, source in settings.sources.items() if source.required and name not in claimed]
+    digest = hashlib.sha256()
+    new_files, settled = [], True
+    for path in files:
+        stat = path.stat()
+        digest.update(f"{path.name}:{stat.st_size}:{stat.st_mtime_ns};".encode())
+        if path.suffix.lower() in _UNFINISHED or time.time() - stat.st_mtime < SETTLE_SECONDS:
+            settled = False
+        elif claim(settings, path) and (delivery, sha256_of(path)) not in known:
+            new_files.append(path.name)
+    return InboxState(bool(files) and settled and not missing, missing, new_files, digest.hexdigest()[:16])
+
+
+def ingest_delivery(settings: Settings, delivery: str, progress: Progress | None = None) -> DeliveryResult:
+    """Take in every file of `inbox/<delivery>/`.
+
+    Files that were taken in before are left alone. A refused file is remembered in the register with its reason, and does
+    not hinder the others; `DeliveryResult.ok` is then false and the build must not go on.
+
+    Raises:
+        AvvikError: there is neither a delivery nor an earlier load for the month.
+    """
+    prepare_raw(settings)
+    loads = register.read_loads(settings)
+    by_id = {load.load_id: load for load in loads}
+    result = DeliveryResult(delivery)
+    files = inbox_files(settings, delivery)
+    seen = {load.source for load in loads if load.delivery == delivery and load.status == "accepted"}
+    for number, path in enumerate(files):
+        if progress:
+            progress(f"{delivery}/{path.name}", number, len(files))
+        found = claim(settings, path)
+        if found is None:
+            result.files.append(_unclaimed(settings, delivery, path))
+            continue
+        name, source = found
+        seen.add(name)
+        file_result, load = _take_in(settings, delivery, path, name, source, by_id)
+        if load is not None:
+            by_id[load.load_id] = load
+        result.files.append(file_result)
+    if progress and files:
+        progress(delivery, len(files), len(files))
+    for name, source in settings.sources.items():
+        if source.required and name not in seen:
+            like = ", ".join(source.files)
+            lacking = Text(
+                sv=f"inbox/{delivery} saknar {name} (filer som {like}). Lägg dit exporten och kör igen.",
+                en=f"inbox/{delivery} lacks {name} (files like {like}). Put the export there and run again.",
+            )
+            result.missing.append(str(lacking))
+    loads = sorted(by_id.values(), key=lambda load: load.order)
+    if not any(load.status == "accepted" for load in loads) and not result.problems:
+        raise AvvikError(
+            Text(
+                sv=f"{settings.inbox / delivery} har inga filer att läsa. Lägg månadens exporter där (avvik inputs visar vilka).",
+                en=f"{settings.inbox / delivery} has no files to read. Put the month's exports there (avvik inputs lists them).",
+            )
+        )
+    register.derive_tables(settings, loads)
+    return result
+
+
+def withdraw(settings: Settings, load_id: str, reason: str) -> Load:
+    """Take a load out of the follow-up. The record stays, with the reason; earlier loads of the scope count again.
+
+    Raises:
+        AvvikError: no accepted load has that id.
+    """
+    matches = [load for load in register.read_loads(settings) if load.load_id.startswith(load_id) and load.status == "accepted"]
+    if len(matches) != 1:
+        raise AvvikError(
+            Text(
+                sv=f"{len(matches)} gällande laddningar har ett id som börjar på {load_id}; avvik loads visar dem.",
+                en=f"{len(matches)} accepted loads have an id that begins with {load_id}; avvik loads lists them.",
+            )
+        )
+    load = matches[0]
+    load.status, load.reason_code, load.reason = "withdrawn", "withdrawn", reason
+    register.write_load(settings, load)
+    register.derive_tables(settings, register.read_loads(settings))
+    return load
+
+
+def prepare_raw(settings: Settings) -> None:
+    """Create the raw folders, one empty table per entity so that every source exists; remove a killed run's leftovers."""
+    shutil.rmtree(settings.raw / ".incoming", ignore_errors=True)
+    for entity, schema in ENTITIES.items():
+        folder = settings.raw / entity
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / "_schema.parquet"
+        full = _stored_schema(schema)
+        if not path.exists() or not pq.read_schema(path).equals(full):
+            temporary = path.with_suffix(".tmp")
+            pq.write_table(full.empty_table(), temporary)
+            os.replace(temporary, path)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the file's SHA-256 in hexadecimal, reading it in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _stored_schema(schema: pa.Schema) -> pa.Schema:
+    return pa.schema([*LOAD_COLUMNS, *schema])
+
+
+def _unclaimed(settings: Settings, delivery: str, path: Path) -> FileResult:
+    patterns = ", ".join(pattern for source in settings.sources.values() for pattern in source.files)
+    reason = Text(
+        sv=f"ingen källa i avvik.toml känner igen filen (mönster: {patterns}); avvik map föreslår en",
+        en=f"no source in avvik.toml claims the file (patterns: {patterns}); avvik map proposes one",
+    )
+    return FileResult(f"{delivery}/{path.name}", reason_code="unclaimed", reason=str(reason))
+
+
+def _take_in(
+    settings: Settings, delivery: str, path: Path, name: str, source: Source, by_id: dict[str, Load]
+) -> tuple[FileResult, Load | None]:
+    label = f"{delivery}/{path.name}"
+    before = path.stat()
+    sha256 = sha256_of(path)
+    identity = f"{sha256}|{name}|{READER_VERSION}|{source.model_dump_json(exclude={'files', 'required'})}"
+    load_id = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    known = by_id.get(load_id)
+    if known is not None and known.status == "withdrawn":
+        return FileResult(label, name, source.kind, "unchanged", load_id, "withdrawn", known.reason), None
+    try:
+        if known is not None and known.status == "accepted":
+            _require_period(label, source, delivery, known.period_from, known.period_to)
+            return _result(known, "unchanged", label), None
+        load, checks = _read_and_store(settings, delivery, path, label, name, source, load_id, sha256)
+    except FileRejected as rejection:
+        load = Load(
+            # A refusal is remembered beside an accepted load of the same content, not instead of it.
+            load_id=load_id if known is None or known.status == "rejected" else f"{load_id}-{delivery}",
+            source=name,
+            kind=source.kind,
+            file_name=label,
+            sha256=sha256,
+            delivery=delivery,
+            scope=name,
+            status="rejected",
+            reason_code=rejection.code,
+            reason=str(rejection),
+            loaded_at=register.now(),
+        )
+        register.write_load(settings, load)
+        result = _result(load, "rejected", label)
+        result.checks = getattr(rejection, "checks", [])
+        return result, load
+    after = path.stat()
+    if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
+        rejection = FileRejected(
+            "changing",
+            Place(label),
+            Text(
+                sv="filen ändrades medan den lästes; vänta tills exporten är klar och kör igen",
+                en="the file changed while it was read; wait until the export is done and run again",
+            ),
+        )
+        return FileResult(label, name, source.kind, "rejected", load_id, rejection.code, str(rejection)), None
+    register.write_load(settings, load)
+    result = _result(load, "accepted", label)
+    result.checks = checks
+    return result, load
+
+
+def _result(load: Load, status: str, label: str) -> FileResult:
+    return FileResult(
+        file_name=label,
+        source=load.source,
+        kind=load.kind,
+        status=status,
+        load_id=load.load_id,
+        reason_code=load.reason_code,
+        reason=load.reason,
+        rows_in=load.rows_in,
+        rows_kept=load.rows_kept,
+        rows_set_aside=load.rows_set_aside,
+        rows_bad=load.rows_bad,
+        controls_checked=load.controls_checked,
+        controls_failed=load.controls_failed,
+        warnings=load.warnings,
+        entities=load.entities,
+        checks=[FileCheck(**check) for check in load.checks],
+    )
+
+
+def _require_period(label: str, source: Source, delivery: str, first: str | None, last: str | None) -> None:
+    if source.kind != "ledger" or first is None or last is None or first <= delivery <= last:
+        return
+    raise FileRejected(
+        "wrong_period",
+        Place(label),
+        Text(
+            sv=f"filen täcker {first} till {last}, inte {delivery}. Exportera rätt månad, eller lägg filen i rätt mapp",
+            en=f"the file covers {first} to {last}, not {delivery}. Export the right month, or move the file to its folder",
+        ),
+    )
+
+
+def open_reading(settings: Settings, path: Path, source: Source, delivery: str, label: str) -> Reading:
+    """Choose the reader: SIE where the source says so or the file's first bytes do, else the table reader."""
+    from orchestration.readers.sie import is_sie, read_sie
+    from orchestration.readers.tables import read_table
+
+    if path.stat().st_size > settings.max_file_mb * 2**20:
+        raise FileRejected(
+            "too_large",
+            Place(label),
+            Text(
+                sv=f"filen är större än {settings.max_file_mb} MB; höj max_file_mb i avvik.toml om det är rätt fil",
+                en=f"the file is larger than {settings.max_file_mb} MB; raise max_file_mb in avvik.toml if it is the right file",
+            ),
+        )
+    with path.open("rb") as file:
+        head = file.read(65536)
+    if source.format == "sie" or (source.format == "auto" and source.kind == "ledger" and is_sie(head)):
+        return read_sie(path, source, label=label)
+    return read_table(path, source, delivery=delivery, max_unpacked_mb=settings.max_unpacked_mb, label=label)
+
+
+def _read_and_store(
+    settings: Settings, delivery: str, path: Path, label: str, name: str, source: Source, load_id: str, sha256: str
+) -> tuple[Load, list[FileCheck]]:
+    from expectations.files import check_file
+
+    incoming = settings.raw / ".incoming" / load_id
+    shutil.rmtree(incoming, ignore_errors=True)
+    incoming.mkdir(parents=True)
+    try:
+        reading = open_reading(settings, path, source, delivery, label)
+        entities = _write_entities(incoming, reading, load_id, label)
+        summary = reading.summary
+        _require_rows_add_up(label, summary, entities)
+        _require_period(label, source, delivery, summary.period_from, summary.period_to)
+        load = _record(label, delivery, name, source, load_id, sha256, summary, entities)
+        checks = check_file(settings, load, incoming)
+        load.checks = [vars(check) for check in checks]
+        failed = [check for check in checks if not check.passed and check.severity == "ERROR"]
+        if failed:
+            rejection = FileRejected(
+                "file_check",
+                Place(label),
+                Text(
+                    sv="filkontroll underkänd: " + "; ".join(check.description for check in failed),
+                    en="file check failed: " + "; ".join(check.description for check in failed),
+                ),
+            )
+            rejection.checks = checks  # type: ignore[attr-defined]
+            raise rejection
+        for entity in entities:
+            os.replace(incoming / f"{entity}.parquet", settings.raw / entity / f"{load_id}.parquet")
+        return load, checks
+    finally:
+        shutil.rmtree(incoming, ignore_errors=True)
+
+
+def _write_entities(folder: Path, reading: Reading, load_id: str, label: str) -> dict[str, EntityRows]:
+    """Stream a reading to one Parquet file per entity; return rows and the exact sum of amounts of each."""
+    writers: dict[str, pq.ParquetWriter] = {}
+    entities: dict[str, EntityRows] = {}
+    try:
+        for entity, table in reading:
+            if table.num_rows == 0:
+                continue
+            schema = ENTITIES[entity]
+            if entity not in writers:
+                writers[entity] = pq.ParquetWriter(
+                    folder / f"{entity}.parquet", _stored_schema(schema), compression="zstd", compression_level=1
+                )
+                entities[entity] = EntityRows(0, Decimal(0) if "amount" in schema.names else None)
+            columns = [_constant(load_id, table.num_rows), _constant(label, table.num_rows), *table.select(schema.names).columns]
+            writers[entity].write_table(pa.table(columns, schema=_stored_schema(schema)))
+            rows = entities[entity]
+            rows.rows += table.num_rows
+            if rows.amount is not None:
+                rows.amount += _counted_amount(entity, table)
+    finally:
+        for writer in writers.values():
+            writer.close()
+    return entities
+
+
+def _constant(value: str, rows: int) -> pa.Array:
+    return pa.repeat(pa.scalar(value, pa.string()), rows)
+
+
+def _counted_amount(entity: str, table: pa.Table) -> Decimal:
+    """Sum the amounts that count: correction history (RTRANS, BTRANS) stands beside the bookings, not among them."""
+    if entity == "ledger_line":
+        table = table.filter(pc.equal(table["line_kind"], "TRANS"))
+    return pc.sum(table["amount"]).as_py() or Decimal(0)
+
+
+def _require_rows_add_up(label: str, summary: Summary, entities: dict[str, EntityRows]) -> None:
+    """Rows in = kept + set aside + bad, and the last two are in the reject table. Otherwise avvik itself is wrong."""
+    rejected = entities["reject"].rows if "reject" in entities else 0
+    if summary.rows_in != summary.rows_kept + summary.rows_set_aside + summary.rows_bad or (
+        rejected != summary.rows_set_aside + summary.rows_bad
+    ):
+        raise RuntimeError(
+            f"{label}: {summary.rows_in} rows in, {summary.rows_kept} kept, {summary.rows_set_aside} set aside, "
+            f"{summary.rows_bad} bad, {rejected} in the reject table: the reader lost rows"
+        )
+    for entity, amount in summary.amount_in.items():
+        stored = entities[entity].amount if entity in entities else Decimal(0)
+        if amount != stored:
+            raise RuntimeError(f"{label}: {entity} sums to {stored} but the reader read {amount}: the reader lost money")
+
+
+def _record(
+    label: str,
+    delivery: str,
+    name: str,
+    source: Source,
+    load_id: str,
+    sha256: str,
+    summary: Summary,
+    entities: dict[str, EntityRows],
+) -> Load:
+    scope = name
+    if source.parts:
+        # Parts keep their names from month to month but for the date in them.
+        stem = "".join(ch for ch in Path(label).stem if not ch.isdigit())
+        scope += f":{stem.strip('-_ .')}"
+    if source.covers == "delivery":
+        scope += f":{delivery}"
+    if summary.forecast_round:
+        scope += f":{summary.forecast_round}"
+    for entity, rows in entities.items():
+        if rows.amount is not None or entity == "ledger_line":
+            rows.period_from, rows.period_to = summary.entity_periods.get(entity, (summary.period_from, summary.period_to))
+    return Load(
+        load_id=load_id,
+        source=name,
+        kind=source.kind,
+        file_name=label,
+        sha256=sha256,
+        delivery=delivery,
+        scope=scope,
+        status="accepted",
+        loaded_at=register.now(),
+        generated_on=summary.generated_on,
+        file_format=summary.file_format,
+        encoding=summary.encoding,
+        period_from=summary.period_from,
+        period_to=summary.period_to,
+        rows_in=summary.rows_in,
+        rows_kept=summary.rows_kept,
+        rows_set_aside=summary.rows_set_aside,
+        rows_bad=summary.rows_bad,
+        controls_checked=summary.controls_checked,
+        controls_failed=summary.controls_failed,
+        outcome_from=summary.outcome_from,
+        psaldo_semantics=summary.psaldo_semantics,
+        psaldo_dimension_set=summary.psaldo_dimension_set,
+        forecast_round=summary.forecast_round,
+        row_counts=summary.row_counts,
+        warnings=list(summary.warnings),
+        entities=entities,
+    )
+
+
+def covered_periods(loads: Iterable[Load]) -> list[str]:
+    """Return the months that accepted ledger loads cover, for a person to choose among."""
+    return sorted({load.delivery for load in loads if load.kind == "ledger" and load.status == "accepted"})
