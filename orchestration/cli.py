@@ -1,1 +1,262 @@
-"""x"""
+"""The `avvik` command: thin over functions that tests call too.
+
+What belongs here: arguments, progress, printing, exit codes (0 done, 1 a blocking check stopped the run, 2 wrong usage or
+settings). What does not: any work. Dagster, dbt and Great Expectations are imported only by the commands that need them, so that
+the others start at once.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from orchestration.errors import AvvikError, SettingsError, Text, language
+from orchestration.settings import PERIOD, Settings, load_settings
+
+console = Console(highlight=False)
+problems = Console(stderr=True, highlight=False)
+
+_HOME = click.option("--home", type=click.Path(file_okay=False, path_type=Path), envvar="AVVIK_HOME", default=".", show_default=True,
+                     help="Home folder with avvik.toml and inbox/ (hemkatalog)")  # fmt: skip
+
+
+class _Group(click.Group):
+    """Prints what the user can put right without a traceback, with the promised exit code."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except AvvikError as error:
+            problems.print(str(error), style="red", markup=False)
+            ctx.exit(error.exit_code)
+
+
+@click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="avvik")
+@click.option(
+    "--language", "chosen", type=click.Choice(["sv", "en"]), envvar="AVVIK_LANGUAGE", help="Default: from the locale, else sv"
+)
+def main(chosen: str | None) -> None:
+    """Budget follow-up for a Swedish municipality: budget, utfall, prognos, avvikelse."""
+    if chosen:
+        os.environ["AVVIK_LANGUAGE"] = chosen
+
+
+def parse_periods(text: str | None, settings: Settings) -> list[str]:
+    """Turn '2015-03', '2013-01..2015-04' or nothing (the newest delivery) into a list of months.
+
+    Raises:
+        SettingsError: not a month, or the inbox is empty and no month was given.
+    """
+    from orchestration.ingest import deliveries
+
+    if text is None:
+        found = deliveries(settings)
+        if not found:
+            raise SettingsError(
+                Text(
+                    sv=f"{settings.inbox} har inga månadsmappar. Skapa {settings.inbox / 'ÅÅÅÅ-MM'} och lägg månadens exporter där.",
+                    en=f"{settings.inbox} has no month folders. Create {settings.inbox / 'YYYY-MM'} and put the month's exports there.",
+                )
+            )
+        return found[-1:]
+    first, _, last = text.partition("..")
+    last = last or first
+    if not (PERIOD.match(first) and PERIOD.match(last)) or last < first:
+        raise SettingsError(
+            Text(
+                sv=f"--period {text}: skriv en månad som 2015-03 eller ett intervall som 2015-01..2015-03",
+                en=f"--period {text}: write a month like 2015-03 or a range like 2015-01..2015-03",
+            )
+        )
+    start, end = (int(p[:4]) * 12 + int(p[5:]) - 1 for p in (first, last))
+    return [f"{n // 12:04d}-{n % 12 + 1:02d}" for n in range(start, end + 1)]
+
+
+@main.command()
+@_HOME
+@click.option("--period", help="Month (2015-03) or range (2013-01..2015-04); default the newest month in the inbox")
+def run(home: Path, period: str | None) -> None:
+    """Take in what is new in inbox/, build, check and publish."""
+    settings = load_settings(home)
+    sys.exit(_run(settings, parse_periods(period, settings)))
+
+
+def _run(settings: Settings, periods: list[str]) -> int:
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=problems, transient=True) as bar:
+        task = bar.add_task(str(Text(sv="startar", en="starting")), total=None)
+
+        def progress(step: str, done: int, total: int) -> None:
+            bar.update(task, description=step, completed=done, total=total or None)
+
+        from orchestration.run import run_periods
+
+        result = run_periods(settings, periods, progress)
+    for line in result.messages:
+        (console if result.ok else problems).print(line, markup=False)
+    return 0 if result.ok else 1
+
+
+@main.command()
+@click.option("--home", type=click.Path(file_okay=False, path_type=Path), default="demo", show_default=True)
+@click.option("--seed", default=2015, show_default=True)
+def demo(home: Path, seed: int) -> None:
+    """Write the exports of a whole demo municipality, run on them, and print two follow-ups."""
+    from orchestration.demo import write_demo
+
+    with Progress(
+        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=problems, transient=True
+    ) as bar:
+        task = bar.add_task(str(Text(sv="skriver exportfiler", en="writing export files")), total=None)
+        write_demo(home, seed, lambda step, done, total: bar.update(task, description=step, completed=done, total=total or None))
+    settings = load_settings(home)
+    code = _run(settings, parse_periods("2013-01..2015-04", settings))
+    if code == 0:
+        _print_table(settings, "KLK", "2015-03", "natural", True)
+        _print_table(settings, "KLK", "2013-08", "ledger", True)
+        console.print(str(Text(sv=f"Mer: avvik report --home {home} --help, avvik ui --home {home}", en=f"More: avvik report --home {home} --help, avvik ui --home {home}")), markup=False)  # fmt: skip
+    sys.exit(code)
+
+
+@main.command()
+@_HOME
+@click.option("--unit", help="Unit code; default the whole municipality")
+@click.option("--period", help="Report period, YYYY-MM; default the last with outcome")
+@click.option("--sign", "style", type=click.Choice(["natural", "ledger"]), default="natural", show_default=True,
+              help="natural: income +, cost −; ledger: income −, cost +. A positive deviation is favourable in both")  # fmt: skip
+@click.option("--kr", is_flag=True, help="Whole kronor instead of tkr")
+def report(home: Path, unit: str | None, period: str | None, style: str, kr: bool) -> None:
+    """Print the follow-up table of a unit from the published marts."""
+    _print_table(load_settings(home), unit, period, style, not kr)
+
+
+def _print_table(settings: Settings, unit: str | None, period: str | None, style: str, thousands: bool) -> None:
+    from orchestration.report.table import COLUMNS, printed, read_table
+
+    sign = "ledger" if style == "ledger" else "natural"
+    table = read_table(settings, unit, period, sign)
+    if sign == "natural":
+        meaning = Text(sv="intäkter (+), kostnader (-)", en="income (+), cost (-)")
+    else:
+        meaning = Text(sv="intäkter (-), kostnader (+)", en="income (-), cost (+)")
+    view = Table(title=f"{table.unit_name} ({table.unit_code}), {table.period}", title_justify="left", box=None, pad_edge=False)
+    view.add_column(f"{'tkr' if thousands else 'kr'}, {meaning}", no_wrap=True)
+    for heading in COLUMNS.values():
+        view.add_column(str(heading), justify="right", no_wrap=False, min_width=9)
+    for line in table.lines:
+        cells = [printed(amount, column, sign, thousands) for column, amount in zip(COLUMNS, line.amounts, strict=True)]
+        view.add_row(line.label, *cells, style="bold" if line.is_total else None)
+    console.print()
+    console.print(view)
+
+
+@main.command()
+@_HOME
+@click.option("--all", "everything", is_flag=True, help="Also superseded and withdrawn loads")
+@click.option("--withdraw", metavar="LOAD", help="Take a load out of the follow-up")
+@click.option("--reason", default="", help="Why it is withdrawn")
+def loads(home: Path, everything: bool, withdraw: str | None, reason: str) -> None:
+    """List the register of loads: what was taken in or refused, when, and what it covered."""
+    from orchestration import ingest, register
+
+    settings = load_settings(home)
+    if withdraw:
+        load = ingest.withdraw(settings, withdraw, reason)
+        console.print(str(Text(sv=f"{load.file_name} räknas inte längre. Kör avvik run.", en=f"{load.file_name} no longer counts. Run avvik run.")), markup=False)  # fmt: skip
+        return
+    heads = ("id", "fil", "slag", "period", "rader", "avvisade", "kontroller", "status", "inläst") if language() == "sv" else (
+        "id", "file", "kind", "period", "rows", "refused", "controls", "status", "loaded")  # fmt: skip
+    view = Table(*heads, box=None, pad_edge=False)
+    records = register.read_loads(settings)
+    newest = ingest.superseded_ids(records)
+    for load in records:
+        if not everything and (load.load_id in newest or load.status == "withdrawn"):
+            continue
+        controls = f"{load.controls_checked - load.controls_failed}/{load.controls_checked}"
+        span = f"{load.period_from or ''}–{load.period_to or ''}" if load.period_from else ""
+        status = "superseded" if load.load_id in newest else load.status
+        colour = {"accepted": "green", "rejected": "red"}.get(load.status)
+        view.add_row(load.load_id[:8], load.file_name, load.kind, span, str(load.rows_kept), str(load.rows_bad), controls,
+                     f"[{colour}]{status}[/]" if colour else status, load.loaded_at[:16].replace("T", " "))  # fmt: skip
+    console.print(view)
+    for load in records:
+        if load.status == "rejected":
+            console.print(f"{load.load_id[:8]} {load.reason}", style="red", markup=False)
+
+
+@main.command()
+@click.argument("kind", required=False)
+@click.option(
+    "--write", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write a small example file of each kind there"
+)
+def inputs(kind: str | None, folder: Path | None) -> None:
+    """Describe every kind of input: fields, units, sign, and a small example file."""
+    from orchestration.readers.kinds import KINDS, example_file
+
+    if kind is not None and kind not in KINDS:
+        raise SettingsError(Text(sv=f"{kind}: slagen är {', '.join(KINDS)}", en=f"{kind}: the kinds are {', '.join(KINDS)}"))
+    for name, item in KINDS.items():
+        if kind in (None, name):
+            _print_kind(name, item, brief=kind is None and folder is None)
+        if folder is not None and kind in (None, name):
+            console.print(f"  {example_file(name, folder)}", markup=False)
+
+
+def _print_kind(name: str, item: object, brief: bool) -> None:
+    from orchestration.readers.kinds import InputKind, example_text
+
+    assert isinstance(item, InputKind)
+    console.print(f"[bold]{name}[/bold]  {item.title}")
+    console.print(f"  {item.description}", markup=False)
+    required = [field.name for field in item.fields if field.required]
+    optional = [field.name for field in item.fields if not field.required]
+    if brief:
+        console.print(f"  {Text(sv='krävs', en='required')}: {', '.join(required)}", markup=False)
+        console.print(f"  {Text(sv='valfria', en='optional')}: {', '.join(optional)}\n", markup=False)
+        return
+    heads = ("fält", "krävs", "typ", "enhet", "beskrivning", "exempel") if language() == "sv" else (
+        "field", "required", "type", "unit", "description", "example")  # fmt: skip
+    view = Table(*heads, box=None, pad_edge=False)
+    for field in item.fields:
+        view.add_row(field.name, "●" if field.required else "", field.type, field.unit, str(field.description), field.example)
+    console.print(view)
+    console.print(f"\n{example_text(name)}", markup=False)
+
+
+@main.command("map")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--kind", help="ledger, budget, forecast, …; guessed from the headers if left out")
+def map_command(file: Path, kind: str | None) -> None:
+    """Propose a column map for FILE: the lines to put in avvik.toml."""
+    from orchestration.readers.mapping import propose_map
+
+    proposal = propose_map(file, kind)
+    click.echo(proposal.toml)
+    for note in proposal.notes:
+        problems.print(str(note), markup=False)
+
+
+@main.command()
+@_HOME
+@click.option("--port", default=3000, show_default=True)
+def ui(home: Path, port: int) -> None:
+    """Open the Dagster UI of a home folder on localhost."""
+    from orchestration.instance import prepare_instance
+
+    settings = load_settings(home)
+    prepare_instance(settings)
+    console.print(f"Dagster: http://127.0.0.1:{port}", markup=False)
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    os.environ["AVVIK_HOME"] = str(settings.home)
+    os.execv(dagster, [dagster, "dev", "-m", "orchestration.definitions", "-h", "127.0.0.1", "-p", str(port)])
+
+
+if __name__ == "__main__":
+    main()

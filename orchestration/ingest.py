@@ -503,3 +503,20 @@ def _record(
 def covered_periods(loads: Iterable[Load]) -> list[str]:
     """Return the months that accepted ledger loads cover, for a person to choose among."""
     return sorted({load.delivery for load in loads if load.kind == "ledger" and load.status == "accepted"})
+
+
+def superseded_ids(loads: Iterable[Load]) -> set[str]:
+    """Return the accepted loads that no longer count in any month because later ones of their scope cover all of it."""
+    superseded: set[str] = set()
+    later: dict[tuple[str, str], list[tuple[str, str]]] = {}
+    for load in sorted((load for load in loads if load.status == "accepted"), key=lambda load: load.order, reverse=True):
+        alive = not load.entities
+        for entity, rows in load.entities.items():
+            if rows.period_from is None or rows.period_to is None:
+                continue
+            spans = later.setdefault((load.scope, entity), [])
+            alive = alive or not any(first <= rows.period_from and rows.period_to <= last for first, last in spans)
+            spans.append((rows.period_from, rows.period_to))
+        if not alive and any(rows.period_from for rows in load.entities.values()):
+            superseded.add(load.load_id)
+    return superseded

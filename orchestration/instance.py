@@ -1,0 +1,116 @@
+"""The home's own Dagster instance: `DIR/.dagster`, sqlite, no telemetry, one run at a time.
+
+What belongs here: Dagster's settings and where it keeps its records, and tidying after killed runs. What does not: assets and jobs.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestration.errors import Text
+from orchestration.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+#: Which process works on a run: host:pid:start time of the process.
+PROCESS_TAG = "avvik/process"
+
+_CONFIG = """\
+# Written by avvik the first time; yours to change.
+telemetry:
+  enabled: false
+# The warehouse has one writer. The home's lock guarantees it; the queue makes runs wait in an orderly way.
+concurrency:
+  runs:
+    max_concurrent_runs: 1
+  pools:
+    default_limit: 1
+run_monitoring:
+  enabled: true
+  free_slots_after_run_end_seconds: 300
+# What a run prints is not worth two more processes a step: everything that matters is in the event log.
+compute_logs:
+  module: dagster._core.storage.noop_compute_log_manager
+  class: NoOpComputeLogManager
+"""
+
+
+def instance_folder(settings: Settings) -> Path:
+    """Return `DIR/.dagster`, the DAGSTER_HOME of this home."""
+    return settings.home / ".dagster"
+
+
+def prepare_instance(settings: Settings) -> Path:
+    """Write `DIR/.dagster/dagster.yaml` if there is none; return the folder.
+
+    Also switches off the telemetry of Dagster, dbt and Great Expectations for this process and those it starts.
+    """
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+    os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    folder = instance_folder(settings)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / "dagster.yaml"
+    if not path.exists():
+        temporary = path.with_name(f".dagster.yaml.{os.getpid()}")
+        temporary.write_text(_CONFIG, encoding="utf-8")
+        os.replace(temporary, path)
+    return folder
+
+
+def home_instance(settings: Settings) -> DagsterInstance:
+    """Return the home's Dagster instance: runs executed on it are seen in the UI."""
+    folder = prepare_instance(settings)
+    from dagster import DagsterInstance
+    from dagster._core.instance.ref import InstanceRef
+
+    return DagsterInstance.from_ref(InstanceRef.from_dir(str(folder)))
+
+
+def process_tag() -> dict[str, str]:
+    """Return the tag that says that this process works on a run."""
+    return {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"}
+
+
+def close_dead_runs(instance: DagsterInstance) -> list[str]:
+    """Mark runs whose process is gone as failed; return their ids.
+
+    A killed process cannot say that it was killed, and Dagster's default launcher cannot ask: without this the run would seem to
+    go on for ever and hold up the queue.
+    """
+    from dagster import DagsterRunStatus, RunsFilter
+
+    closed = []
+    active = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    for run in instance.get_runs(RunsFilter(statuses=active)):
+        host, pid, started = (run.tags.get(PROCESS_TAG, "").rsplit(":", 2) + ["", ""])[:3]
+        if host == socket.gethostname() and pid.isdigit() and _started(int(pid)) != started:
+            text = Text(
+                sv=f"Körningens process (pid {pid}) avbröts. Det som var publicerat är orört; kör igen.",
+                en=f"The run's process (pid {pid}) was killed. What was published is untouched; run again.",
+            )
+            instance.report_run_failed(run, str(text))
+            closed.append(run.run_id)
+    return closed
+
+
+def _started(pid: int) -> str:
+    """Return a process's start time as the kernel tells it ('alive' where it does not tell), '' for a process that is gone."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+        fields = stat.rpartition(")")[2].split()
+        return "" if fields[0] == "Z" else fields[19]
+    except OSError:
+        if Path("/proc/self").exists():
+            return ""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        pass
+    return "alive"

@@ -1,0 +1,37 @@
+"""Fixtures for the whole suite: the shared reference material, and a clean, quiet environment."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
+os.environ["GX_ANALYTICS_ENABLED"] = "false"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Return the folder of reference material beside the project, or skip: a user's clone does not have it."""
+    folder = REPOSITORY.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip("needs ../shared (real export files and the printed reports), which is not part of the project")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _language(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Messages are in English in tests unless a test chooses."""
+    monkeypatch.setenv("AVVIK_LANGUAGE", "en")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """Return an empty home folder."""
+    folder = tmp_path / "home"
+    (folder / "inbox").mkdir(parents=True)
+    return folder
