@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -22,8 +24,15 @@ from orchestration.settings import PERIOD, Settings, load_settings
 console = Console(highlight=False)
 problems = Console(stderr=True, highlight=False)
 
-_HOME = click.option("--home", type=click.Path(file_okay=False, path_type=Path), envvar="AVVIK_HOME", default=".", show_default=True,
-                     help="Home folder with avvik.toml and inbox/ (hemkatalog)")  # fmt: skip
+_FOLDER = click.Path(file_okay=False, path_type=Path)
+_HOME = click.option(
+    "--home",
+    type=_FOLDER,
+    envvar="AVVIK_HOME",
+    default=".",
+    show_default=True,
+    help="Home folder with avvik.toml and inbox/ (hemkatalog)",
+)
 
 
 class _Group(click.Group):
@@ -39,9 +48,7 @@ class _Group(click.Group):
 
 @click.group(cls=_Group, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="avvik")
-@click.option(
-    "--language", "chosen", type=click.Choice(["sv", "en"]), envvar="AVVIK_LANGUAGE", help="Default: from the locale, else sv"
-)
+@click.option("--language", "chosen", type=click.Choice(["sv", "en"]), help="Default: AVVIK_LANGUAGE, else the locale, else sv")
 def main(chosen: str | None) -> None:
     """Budget follow-up for a Swedish municipality: budget, utfall, prognos, avvikelse."""
     if chosen:
@@ -61,8 +68,8 @@ def parse_periods(text: str | None, settings: Settings) -> list[str]:
         if not found:
             raise SettingsError(
                 Text(
-                    sv=f"{settings.inbox} har inga månadsmappar. Skapa {settings.inbox / 'ÅÅÅÅ-MM'} och lägg månadens exporter där.",
-                    en=f"{settings.inbox} has no month folders. Create {settings.inbox / 'YYYY-MM'} and put the month's exports there.",
+                    sv=f"{settings.inbox} har inga månadsmappar. Skapa en mapp ÅÅÅÅ-MM där med månadens exporter.",
+                    en=f"{settings.inbox} has no month folders. Create a folder YYYY-MM there with the month's exports.",
                 )
             )
         return found[-1:]
@@ -88,14 +95,17 @@ def run(home: Path, period: str | None) -> None:
     sys.exit(_run(settings, parse_periods(period, settings)))
 
 
-def _run(settings: Settings, periods: list[str]) -> int:
+@contextmanager
+def _progress(first_step: Text) -> Iterator[Callable[[str, int, int], None]]:
+    """Show one bar on stderr and yield the function that moves it: (step, done, total)."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=problems, transient=True) as bar:
-        task = bar.add_task(str(Text(sv="startar", en="starting")), total=None)
+        task = bar.add_task(str(first_step), total=None)
+        yield lambda step, done, total: bar.update(task, description=step, completed=done, total=total or None)
 
-        def progress(step: str, done: int, total: int) -> None:
-            bar.update(task, description=step, completed=done, total=total or None)
 
+def _run(settings: Settings, periods: list[str]) -> int:
+    with _progress(Text(sv="startar", en="starting")) as progress:
         from orchestration.run import run_periods
 
         result = run_periods(settings, periods, progress)
@@ -105,23 +115,20 @@ def _run(settings: Settings, periods: list[str]) -> int:
 
 
 @main.command()
-@click.option("--home", type=click.Path(file_okay=False, path_type=Path), default="demo", show_default=True)
+@click.option("--home", type=_FOLDER, default="demo", show_default=True)
 @click.option("--seed", default=2015, show_default=True)
 def demo(home: Path, seed: int) -> None:
     """Write the exports of a whole demo municipality, run on them, and print two follow-ups."""
     from orchestration.demo import write_demo
 
-    with Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), console=problems, transient=True
-    ) as bar:
-        task = bar.add_task(str(Text(sv="skriver exportfiler", en="writing export files")), total=None)
-        write_demo(home, seed, lambda step, done, total: bar.update(task, description=step, completed=done, total=total or None))
+    with _progress(Text(sv="skriver exportfiler", en="writing export files")) as progress:
+        write_demo(home, seed, progress)
     settings = load_settings(home)
     code = _run(settings, parse_periods("2013-01..2015-04", settings))
     if code == 0:
         _print_table(settings, "KLK", "2015-03", "natural", True)
         _print_table(settings, "KLK", "2013-08", "ledger", True)
-        console.print(str(Text(sv=f"Mer: avvik report --home {home} --help, avvik ui --home {home}", en=f"More: avvik report --home {home} --help, avvik ui --home {home}")), markup=False)  # fmt: skip
+        console.print(f"\n{Text(sv='Mer', en='More')}: avvik report --help, avvik ui --home {home}", markup=False)
     sys.exit(code)
 
 
@@ -169,7 +176,8 @@ def loads(home: Path, everything: bool, withdraw: str | None, reason: str) -> No
     settings = load_settings(home)
     if withdraw:
         load = ingest.withdraw(settings, withdraw, reason)
-        console.print(str(Text(sv=f"{load.file_name} räknas inte längre. Kör avvik run.", en=f"{load.file_name} no longer counts. Run avvik run.")), markup=False)  # fmt: skip
+        done = Text(sv="räknas inte längre. Kör avvik run.", en="no longer counts. Run avvik run.")
+        console.print(f"{load.file_name} {done}", markup=False)
         return
     heads = ("id", "fil", "slag", "period", "rader", "avvisade", "kontroller", "status", "inläst") if language() == "sv" else (
         "id", "file", "kind", "period", "rows", "refused", "controls", "status", "loaded")  # fmt: skip
