@@ -45,7 +45,7 @@ def checks() -> list[Check]:
             "ERROR",
             Text(sv="varje rad har en period ÅÅÅÅ-MM", en="every row has a period YYYY-MM"),
             gxe.ExpectColumnValuesToMatchRegex,
-            {"column": "period", "regex": r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$"},
+            {"column": "period", "regex": r"^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])$"},
         ),
         Check(
             "ledger_amount_size",

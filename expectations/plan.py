@@ -26,7 +26,7 @@ def forecast_checks() -> list[Check]:
             "ERROR",
             Text(sv="varje rad har en prognosomgång ÅÅÅÅ-MM", en="every row has a forecast round YYYY-MM"),
             gxe.ExpectColumnValuesToMatchRegex,
-            {"column": "forecast_round", "regex": r"^(19|20)[0-9]{2}-(0[1-9]|1[0-2])$"},
+            {"column": "forecast_round", "regex": r"^(?:19|20)[0-9]{2}-(?:0[1-9]|1[0-2])$"},
         ),
     ]
 

@@ -186,7 +186,8 @@ def ingest_delivery(settings: Settings, delivery: str, progress: Progress | None
             )
             result.missing.append(str(lacking))
     loads = sorted(by_id.values(), key=lambda load: load.order)
-    if not any(load.status == "accepted" for load in loads) and not result.problems:
+    nothing_read = all(file.status == "unclaimed" for file in result.files) and not result.missing
+    if nothing_read and not any(load.status == "accepted" for load in loads):
         raise AvvikError(
             Text(
                 sv=f"{settings.inbox / delivery} har inga filer att läsa. Lägg månadens exporter där (avvik inputs visar vilka).",
