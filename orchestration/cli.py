@@ -21,6 +21,9 @@ from rich.table import Table
 from orchestration.errors import AvvikError, SettingsError, Text, language
 from orchestration.settings import PERIOD, Settings, load_settings
 
+#: Warnings that a run prints; the rest are in the UI.
+_SHOWN_WARNINGS = 12
+
 console = Console(highlight=False)
 problems = Console(stderr=True, highlight=False)
 
@@ -108,10 +111,39 @@ def _run(settings: Settings, periods: list[str]) -> int:
     with _progress(Text(sv="startar", en="starting")) as progress:
         from orchestration.run import run_periods
 
-        result = run_periods(settings, periods, progress)
-    for line in result.messages:
-        (console if result.ok else problems).print(line, markup=False)
-    return 0 if result.ok else 1
+        result = run_periods(settings, periods, progress, on_wait=lambda text: problems.print(text, markup=False))
+    files = [file for delivery in result.deliveries for file in delivery.files]
+    rows = sum(file.rows_kept for file in files if file.status == "accepted")
+    new, same, refused = (
+        sum(file.status in statuses for file in files) for statuses in (("accepted",), ("unchanged",), ("rejected",))
+    )
+    console.print(
+        str(
+            Text(
+                sv=f"{new} filer inlästa ({rows} rader), {same} oförändrade, {refused} avvisade",
+                en=f"{new} files taken in ({rows} rows), {same} unchanged, {refused} refused",
+            )
+        ),
+        markup=False,
+    )
+    unclaimed = [f"{file.file_name}: {file.reason}" for file in files if file.status == "unclaimed"]
+    warnings = [*unclaimed, *result.warnings]
+    for line in warnings[:_SHOWN_WARNINGS]:
+        console.print(f"  ! {line}", style="yellow", markup=False, soft_wrap=True)
+    if len(warnings) > _SHOWN_WARNINGS:
+        more = len(warnings) - _SHOWN_WARNINGS
+        console.print(str(Text(sv=f"  ! och {more} till (avvik ui visar alla)", en=f"  ! and {more} more (avvik ui shows all)")))
+    if not result.ok:
+        for line in result.errors:
+            problems.print(line, style="red", markup=False, soft_wrap=True)
+        problems.print(
+            str(Text(sv="Inget nytt är publicerat; den förra publiceringen är orörd.", en="Nothing new is published."))
+        )
+        return 1
+    console.print(
+        f"{Text(sv='Publicerat', en='Published')}: {settings.published / 'reporting.duckdb'}", markup=False, soft_wrap=True
+    )
+    return 0
 
 
 @main.command()

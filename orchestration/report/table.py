@@ -81,13 +81,13 @@ def read_table(settings: Settings, unit: str | None, period: str | None, style: 
             found = connection.execute("select max(report_period) from marts.follow_up where has_outcome").fetchone()
             period = found[0] if found else None
         unit = unit or settings.root_unit
-        name = "line.short_name_sv" if style == "ledger" else "line.name_sv"
+        name = "line.report_line_short_name" if style == "ledger" else "line.report_line_name"
         rows = connection.execute(
             f"""
             select fu.unit_name, fu.forecast_round, fu.report_line, {name}, fu.is_total, {", ".join(f"fu.{c}" for c in COLUMNS)}
             from marts.follow_up as fu
-            inner join marts.dim_report_line as line on fu.report_line = line.line_key
-            where fu.report_period = ? and fu.unit_code = ? and line.is_in_follow_up
+            inner join marts.dim_report_line as line on fu.report_line = line.report_line
+            where fu.report_period = ? and fu.unit_code = ? and line.in_net
             order by fu.report_line_order
             """,  # noqa: S608 - column names are constants of this module
             [period, unit],

@@ -55,7 +55,7 @@ def published_home(home: Path) -> Path:
             create schema marts;
             create table marts.dim_report_line as
             select * from (values ('external_income', 'Externa intäkter', 'Ext int', true), ('net', 'Netto', 'Resultat', true))
-                as t (line_key, name_sv, short_name_sv, is_in_follow_up);
+                as t (report_line, report_line_name, report_line_short_name, in_net);
             create table marts.follow_up as
             select '2015-03' as report_period, 'KLK' as unit_code, 'Kontoret' as unit_name, 2 as unit_level, '2015-03' as forecast_round,
                 key as report_line, report_line_order, key = 'net' as is_total, true as has_outcome,
