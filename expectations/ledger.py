@@ -25,7 +25,7 @@ def checks() -> list[Check]:
         Check(
             "ledger_account_form",
             "ledger_line",
-            "ERROR",
+            "WARN",
             Text(sv="konton har 2 till 8 siffror", en="accounts have 2 to 8 digits"),
             gxe.ExpectColumnValuesToMatchRegex,
             {"column": "account", "regex": r"^[0-9]{2,8}$"},

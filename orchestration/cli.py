@@ -25,6 +25,8 @@ from orchestration.settings import PERIOD, Settings, load_settings
 _SHOWN_WARNINGS = 12
 
 console = Console(highlight=False)
+if not console.is_terminal:
+    console.width = 200  # a file or a pipe has no edge to fold at
 problems = Console(stderr=True, highlight=False)
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -185,14 +187,15 @@ def _print_table(settings: Settings, unit: str | None, period: str | None, style
         meaning = Text(sv="intäkter (+), kostnader (-)", en="income (+), cost (-)")
     else:
         meaning = Text(sv="intäkter (-), kostnader (+)", en="income (-), cost (+)")
-    view = Table(title=f"{table.unit_name} ({table.unit_code}), {table.period}", title_justify="left", box=None, pad_edge=False)
-    view.add_column(f"{'tkr' if thousands else 'kr'}, {meaning}", no_wrap=True)
+    console.print(f"\n[bold]{table.unit_name} ({table.unit_code}), {table.period}[/]  {'tkr' if thousands else 'kr'}, {meaning}")
+    view = Table(box=None, pad_edge=False)
+    view.add_column("", no_wrap=True)
     for heading in COLUMNS.values():
-        view.add_column(str(heading), justify="right", no_wrap=False, min_width=9)
+        first, _, second = str(heading).partition(" ")
+        view.add_column(f"{first}\n{second}", justify="right", no_wrap=True)
     for line in table.lines:
         cells = [printed(amount, column, sign, thousands) for column, amount in zip(COLUMNS, line.amounts, strict=True)]
         view.add_row(line.label, *cells, style="bold" if line.is_total else None)
-    console.print()
     console.print(view)
 
 

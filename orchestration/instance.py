@@ -1,11 +1,14 @@
 """The home's own Dagster instance: `DIR/.dagster`, sqlite, no telemetry, one run at a time.
 
-What belongs here: Dagster's settings and where it keeps its records, and tidying after killed runs. What does not: assets and jobs.
+What belongs here: Dagster's settings, where it keeps its records, and tidying after killed runs. What does not: assets and
+jobs.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,11 +35,19 @@ concurrency:
 run_monitoring:
   enabled: true
   free_slots_after_run_end_seconds: 300
+# Dagster's own sqlite files, with the connections kept open (orchestration/event_log.py).
+event_log_storage:
+  module: orchestration.event_log
+  class: KeptSqliteEventLogStorage
+  config:
+    base_dir: ""
 # What a run prints is not worth two more processes a step: everything that matters is in the event log.
 compute_logs:
   module: dagster._core.storage.noop_compute_log_manager
   class: NoOpComputeLogManager
 """
+
+_EVENT_LOG_PLACE = re.compile(r"(class: KeptSqliteEventLogStorage\n  config:\n    base_dir: ).*")
 
 
 def instance_folder(settings: Settings) -> Path:
@@ -45,7 +56,7 @@ def instance_folder(settings: Settings) -> Path:
 
 
 def prepare_instance(settings: Settings) -> Path:
-    """Write `DIR/.dagster/dagster.yaml` if there is none; return the folder.
+    """Write `DIR/.dagster/dagster.yaml` if there is none, and see that it points into this home; return the folder.
 
     Also switches off the telemetry of Dagster, dbt and Great Expectations for this process and those it starts.
     """
@@ -55,9 +66,13 @@ def prepare_instance(settings: Settings) -> Path:
     folder = instance_folder(settings)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "dagster.yaml"
-    if not path.exists():
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    # A home that was moved has its event log where it is now, not where it was.
+    place = json.dumps(str(folder / "history" / "runs"))
+    wanted = _EVENT_LOG_PLACE.sub(lambda match: match[1] + place, before or _CONFIG)
+    if wanted != before:
         temporary = path.with_name(f".dagster.yaml.{os.getpid()}")
-        temporary.write_text(_CONFIG, encoding="utf-8")
+        temporary.write_text(wanted, encoding="utf-8")
         os.replace(temporary, path)
     return folder
 
@@ -87,7 +102,7 @@ def close_dead_runs(instance: DagsterInstance) -> list[str]:
     closed = []
     active = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
     for run in instance.get_runs(RunsFilter(statuses=active)):
-        host, pid, started = (run.tags.get(PROCESS_TAG, "").rsplit(":", 2) + ["", ""])[:3]
+        host, pid, started = [*run.tags.get(PROCESS_TAG, "").rsplit(":", 2), "", ""][:3]
         if host == socket.gethostname() and pid.isdigit() and _started(int(pid)) != started:
             text = Text(
                 sv=f"Körningens process (pid {pid}) avbröts. Det som var publicerat är orört; kör igen.",
