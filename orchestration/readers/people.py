@@ -1,0 +1,292 @@
+"""The people part of the raw layer's contract, and the rules that all HR exports share.
+
+What belongs here: the entities of HR exports (`ENTITIES_HR`, the same style as `contract.ENTITIES`), which PAXml code means
+which kind of absence, and what to do with spells that are impossible, corrected, overlapping or open. What does not: file
+formats (`paxml`, `tables`), kronor (`orchestration.people`).
+
+No entity holds a name, a free text or an identity number. `person` and `employment` are pseudonyms (`orchestration.privacy`),
+made while the file is parsed. Amounts are in the ledger's sign (cost +), hours are hours, degrees and extents are shares
+(1 = full time).
+"""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from functools import cache
+from itertools import pairwise
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+
+from orchestration.readers.contract import CODE_FIELDS, DATE, MONEY, QUANTITY, TEXT
+
+#: Degrees and extents: 0.750000 is three quarters.
+SHARE = pa.decimal128(9, 6)
+
+_CODES = [(name, TEXT) for name in CODE_FIELDS]
+
+ENTITIES_HR: dict[str, pa.Schema] = {
+    # One row per position (tjänst in personalstat) and validity span. budgeted_wage is a full-time monthly wage;
+    # budgeted_po a share of the wage (0.3846), null where the export has none: then the year's PO rate is used.
+    "position": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("position", TEXT),
+            ("title_code", TEXT),  # befattningskod, AID
+            *_CODES,
+            ("account", TEXT),
+            ("degree", SHARE),
+            ("budgeted_wage", MONEY),
+            ("budgeted_po", SHARE),
+            ("valid_from", DATE),
+            ("valid_to", DATE),
+        ]
+    ),
+    # One row per employment and span of unchanged terms. wage_form: month, hour. wage_basis says what monthly_wage is:
+    # full_time, actual (already multiplied by the degree), '' where the file does not say. birth_year and sex are kept only for
+    # the statutory key figures and leave the warehouse through `privacy.suppress`.
+    "employment": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("employment", TEXT),
+            ("person", TEXT),
+            ("birth_year", pa.int32()),
+            ("sex", TEXT),
+            ("position", TEXT),
+            ("title_code", TEXT),
+            *_CODES,
+            ("employment_form", TEXT),
+            ("wage_form", TEXT),
+            ("degree", SHARE),
+            ("degree_from", DATE),
+            ("monthly_wage", MONEY),
+            ("wage_basis", TEXT),
+            ("wage_from", DATE),
+            ("hourly_wage", MONEY),
+            ("weekly_hours", QUANTITY),
+            ("valid_from", DATE),
+            ("valid_to", DATE),
+            ("is_deleted", pa.bool_()),
+        ]
+    ),
+    # One row per absence spell or absent day. cause is avvik's (see absence_causes.csv), cause_code the file's. valid_to is null
+    # while the spell is open. Either extent (a share of the working time) or hours (on that one day) is set.
+    "absence_spell": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("record_id", TEXT),
+            ("employment", TEXT),
+            ("person", TEXT),
+            ("cause", TEXT),
+            ("cause_code", TEXT),
+            *_CODES,
+            ("valid_from", DATE),
+            ("valid_to", DATE),
+            ("extent", SHARE),
+            ("hours", QUANTITY),
+            ("is_deleted", pa.bool_()),
+        ]
+    ),
+    # One row per registered working time: worked, extra, overtime, unsocial hours (OB), on call. time_code is the file's.
+    "time_line": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("record_id", TEXT),
+            ("employment", TEXT),
+            ("person", TEXT),
+            ("time_code", TEXT),
+            *_CODES,
+            ("account", TEXT),
+            ("valid_from", DATE),
+            ("valid_to", DATE),
+            ("hours", QUANTITY),
+        ]
+    ),
+    # One row per employment and scheduled day (schema).
+    "schedule_day": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("employment", TEXT),
+            ("person", TEXT),
+            ("day", DATE),
+            ("hours", QUANTITY),
+        ]
+    ),
+    # One row per payroll row. line_kind: transaction (into payroll), pay (a row of the pay slip), employer_contribution, posting
+    # (the payroll's own bookkeeping, which ties it to the ledger). period is the payroll month.
+    "payroll_line": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("record_id", TEXT),
+            ("line_kind", TEXT),
+            ("period", TEXT),
+            ("paid_on", DATE),
+            ("employment", TEXT),
+            ("person", TEXT),
+            ("wage_type", TEXT),  # löneart, or the standard's lönekod
+            ("pay_type", TEXT),  # BRUTTO, FÖRMÅN, NETTO, SKATT …
+            ("account", TEXT),
+            *_CODES,
+            ("quantity", QUANTITY),
+            ("unit_price", MONEY),
+            ("amount", MONEY),
+            ("work_from", DATE),
+            ("work_to", DATE),
+        ]
+    ),
+}
+
+#: The absence causes that avvik distinguishes, in the order in which the bridge takes them.
+CAUSES = ("sick", "parental", "vab", "leave", "vacation", "paid_leave")
+
+REFERENCE = Path(__file__).parents[1] / "people" / "reference"
+
+
+@cache
+def absence_causes() -> dict[str, str]:
+    """Return PAXml time code → avvik's cause, for the codes that mean absence."""
+    with (REFERENCE / "absence_causes.csv").open(encoding="utf-8", newline="") as file:
+        return {row["code"]: row["cause"] for row in csv.DictReader(file)}
+
+
+@dataclass
+class Spells:
+    """What the shared rules made of absence spells.
+
+    current: the spells that count, with `valid_from`, `valid_to`, `extent` after overlaps were resolved, and `is_open`.
+    superseded: replaced by a later version. cut: pieces that a later spell pushed out (`valid_from`, `valid_to`, `extent`,
+    `because_of_row`). rejected: impossible, with `reason_code`. Each row keeps `source_row` and `sequence` of its source.
+    """
+
+    current: pl.DataFrame
+    superseded: pl.DataFrame
+    cut: pl.DataFrame
+    rejected: pl.DataFrame
+
+
+def impossible(spells: pl.DataFrame) -> pl.DataFrame:
+    """Return the spells with a column `reason_code`, null where the spell is possible.
+
+    Reasons: no_employment, no_cause, no_date, ends_before_start, extent_out_of_range (0 < extent ≤ 1), hours_out_of_range
+    (0 ≤ hours ≤ 24, on one day), date_out_of_range (before 1950 or after 2100).
+    """
+    start, end = pl.col("valid_from"), pl.col("valid_to")
+    last = pl.coalesce(end, start)
+    several_days = end.is_null() | (end > start)
+    reason = (
+        pl.when(pl.col("employment").is_null() & pl.col("person").is_null())
+        .then(pl.lit("no_employment"))
+        .when(pl.col("cause").is_null() & pl.col("cause_code").is_null())
+        .then(pl.lit("no_cause"))
+        .when(start.is_null())
+        .then(pl.lit("no_date"))
+        .when(end < start)
+        .then(pl.lit("ends_before_start"))
+        .when((start < date(1950, 1, 1)) | (last > date(2100, 12, 31)))
+        .then(pl.lit("date_out_of_range"))
+        .when((pl.col("extent") <= 0) | (pl.col("extent") > 1))
+        .then(pl.lit("extent_out_of_range"))
+        .when((pl.col("hours") < 0) | (~several_days & (pl.col("hours") > 24)))
+        .then(pl.lit("hours_out_of_range"))
+    )
+    return spells.with_columns(reason.alias("reason_code"))
+
+
+def resolve_spells(spells: pl.DataFrame, *, as_of: date, stable_ids: bool = False) -> Spells:
+    """Decide which absence spells count.
+
+    spells: rows of `absence_spell` with a column `sequence` (the load's order in the register; higher is later).
+
+    1. Impossible spells are rejected.
+    2. The last version wins: of the loads that tell of a spell, the rows of the latest one count. A spell is known by its
+       employment, cause code and first day, or by `record_id` where the source's ids are the same in every export.
+       A row marked as deleted removes the spell.
+    3. Open spells end on `as_of` for now.
+    4. Where spells of one employment overlap, the later version (sequence, then row) stands and the earlier one is cut: wholly
+       where both have the same cause, down to what is left of full time where the causes differ. Days given in hours are kept
+       as they are.
+    """
+    judged = impossible(spells)
+    rejected = judged.filter(pl.col("reason_code").is_not_null())
+    possible = judged.filter(pl.col("reason_code").is_null()).drop("reason_code")
+    owner = pl.coalesce("employment", "person")
+    by_date = pl.concat_str([owner, pl.col("cause_code").fill_null(""), pl.col("valid_from").cast(pl.String)], separator="\x1f")
+    by_id = pl.concat_str([owner, pl.lit("id"), pl.col("record_id")], separator="\x1f")
+    key = pl.when(pl.col("record_id").is_not_null()).then(by_id).otherwise(by_date) if stable_ids else by_date
+    keyed = possible.with_columns(key.alias("_key"), owner.alias("_owner"))
+    is_latest = pl.col("sequence") == pl.col("sequence").max().over("_key")
+    latest = keyed.filter(is_latest & ~pl.col("is_deleted").fill_null(False))
+    superseded = keyed.filter(~is_latest).drop("_key", "_owner")
+    opened = latest.with_columns(
+        pl.col("valid_to").is_null().alias("is_open"),
+        pl.coalesce("valid_to", pl.max_horizontal(pl.col("valid_from"), pl.lit(as_of))).alias("valid_to"),
+        pl.when(pl.col("hours").is_null())
+        .then(pl.coalesce("extent", pl.lit(1)))
+        .otherwise("extent")
+        .cast(pl.Decimal(9, 6))
+        .alias("extent"),
+    ).drop("_key")
+    current, cut = _without_overlaps(opened)
+    return Spells(current, superseded, cut, rejected)
+
+
+def _without_overlaps(spells: pl.DataFrame) -> tuple[pl.DataFrame, pl.DataFrame]:
+    whole_days = spells.filter(pl.col("hours").is_null()).sort("_owner", "valid_from", "valid_to")
+    reached = pl.col("valid_to").cum_max().shift(1).over("_owner")
+    crowded = whole_days.filter(pl.col("valid_from") <= reached)["_owner"].unique()
+    is_crowded = pl.col("_owner").is_in(crowded.implode()) & pl.col("hours").is_null()
+    calm = spells.filter(~is_crowded)
+    pieces, cuts = [], []
+    for rows in spells.filter(is_crowded).partition_by("_owner"):
+        kept, lost = _sweep(rows.to_dicts())
+        pieces += kept
+        cuts += lost
+    schema = spells.schema
+    cut_schema = pl.Schema([*schema.items(), ("because_of_row", pl.Int64())])
+    current = pl.concat([calm, pl.DataFrame(pieces, schema=schema)]) if pieces else calm
+    return (
+        current.drop("_owner").sort("employment", "person", "valid_from", "source_row", nulls_last=True),
+        pl.DataFrame(cuts, schema=cut_schema).drop("_owner"),
+    )
+
+
+def _sweep(rows: list[dict]) -> tuple[list[dict], list[dict]]:
+    """Resolve the overlaps of one employment: between two dates where something starts or ends, decide who stands."""
+    one_day = date.resolution
+    edges = sorted({row["valid_from"] for row in rows} | {row["valid_to"] + one_day for row in rows})
+    newest_first = sorted(rows, key=lambda row: (row["sequence"], row["source_row"]), reverse=True)
+    kept: list[dict] = []
+    lost: list[dict] = []
+    for start, end in pairwise(edges):
+        left, causes, newest = Decimal(1), set(), None
+        for row in newest_first:
+            if not (row["valid_from"] <= start and row["valid_to"] >= end - one_day):
+                continue
+            cause = row["cause"] or row["cause_code"]
+            stands = Decimal(0) if cause in causes else min(row["extent"], left)
+            left -= stands
+            causes.add(cause)
+            span = {"valid_from": start, "valid_to": end - one_day}
+            if stands:
+                _append(kept, {**row, **span, "extent": stands})
+            if stands < row["extent"]:
+                _append(lost, {**row, **span, "extent": row["extent"] - stands, "because_of_row": newest})
+            newest = newest or row["source_row"]
+    return kept, lost
+
+
+def _append(pieces: list[dict], piece: dict) -> None:
+    """Add a piece, or lengthen the last piece of the same spell if nothing but the date differs."""
+    for earlier in reversed(pieces):
+        if (earlier["source_row"], earlier["sequence"]) != (piece["source_row"], piece["sequence"]):
+            continue
+        same = all(earlier[name] == piece[name] for name in piece if name not in ("valid_from", "valid_to"))
+        if same and earlier["valid_to"] + date.resolution == piece["valid_from"]:
+            earlier["valid_to"] = piece["valid_to"]
+            return
+        break
+    pieces.append(piece)
