@@ -91,13 +91,19 @@ RULES: dict[str, Rule] = {
                 "Samma verifikation eller faktura är bokförd mer än en gång, kanske med annat nummer, datum eller små skillnader.",
                 "The same voucher or invoice is booked more than once, perhaps with another number, date or a small difference.",
             ),
-            Text("Vänd dubbletten. Kontrollera om den också är betald.", "Reverse the duplicate. Check whether it was paid as well."),
+            Text(
+                "Vänd dubbletten. Kontrollera om den också är betald.",
+                "Reverse the duplicate. Check whether it was paid as well.",
+            ),
             "fel",
         ),
         Rule(
             "PER-07",
             Text("Fel tecken eller fel sida", "Wrong sign or side"),
-            Text("En post har omvänt tecken, eller en intäkt ligger på ett kostnadskonto.", "An item has the opposite sign, or income lies on a cost account."),
+            Text(
+                "En post har omvänt tecken, eller en intäkt ligger på ett kostnadskonto.",
+                "An item has the opposite sign, or income lies on a cost account.",
+            ),
             Text("Vänd posten och bokför den på rätt sida.", "Reverse the item and book it on the right side."),
             "fel",
         ),
@@ -108,7 +114,9 @@ RULES: dict[str, Rule] = {
                 "Lön eller PO-pålägg per enhet och månad stämmer inte med lönesystemet eller med PO-satsen.",
                 "Pay or employer on-cost per unit and month does not agree with the HR export or with the rate.",
             ),
-            Text("Kontrollera löneintegrationen för enheten och månaden.", "Check the payroll integration for the unit and month."),
+            Text(
+                "Kontrollera löneintegrationen för enheten och månaden.", "Check the payroll integration for the unit and month."
+            ),
             "fel",
         ),
         Rule(
@@ -131,7 +139,10 @@ RULES: dict[str, Rule] = {
                 "Posten är registrerad i en period som redan var rapporterad, och ändrar siffror som lästs.",
                 "The item was registered in a period already reported, and changes figures that people have read.",
             ),
-            Text("Meddela ändringen i nästa rapport, eller flytta posten till öppen period.", "Report the change, or move the item to an open period."),
+            Text(
+                "Meddela ändringen i nästa rapport, eller flytta posten till öppen period.",
+                "Report the change, or move the item to an open period.",
+            ),
             "fel",
         ),
         Rule(
@@ -141,7 +152,10 @@ RULES: dict[str, Rule] = {
                 "Ett nummer saknas i en serie, en verifikation balanserar inte, eller en interimspost är aldrig återförd.",
                 "A number is missing in a series, a voucher does not balance, or an accrual was never reversed.",
             ),
-            Text("Finn verifikationen, rätta den, eller återför interimsposten.", "Find the voucher, correct it, or reverse the accrual."),
+            Text(
+                "Finn verifikationen, rätta den, eller återför interimsposten.",
+                "Find the voucher, correct it, or reverse the accrual.",
+            ),
             "fel",
         ),
     )

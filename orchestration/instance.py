@@ -14,27 +14,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.errors import Text
+from orchestration.lock import HomeBusy, home_lock
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
 
-#: Which process works on a run: host:pid:start time of the process.
-PROCESS_TAG = "avvik/process"
+#: On a run that holds the home's lock: by which process.
+HOLDER_TAG = "avvik/holder"
 
 _CONFIG = """\
 # Written by avvik the first time; yours to change.
 telemetry:
   enabled: false
-# The warehouse has one writer. The home's lock guarantees it; the queue makes runs wait in an orderly way.
+# The warehouse has one writer. The home's lock guarantees it; the queue makes runs wait in an orderly way. No pools: their slots
+# outlive a killed run, and the next one would wait for ever.
 concurrency:
   runs:
     max_concurrent_runs: 1
-  pools:
-    default_limit: 1
 run_monitoring:
   enabled: true
-  free_slots_after_run_end_seconds: 300
+  max_runtime_seconds: 86400
 # Dagster's own sqlite files, with the connections kept open (orchestration/event_log.py).
 event_log_storage:
   module: orchestration.event_log
@@ -58,12 +58,14 @@ def instance_folder(settings: Settings) -> Path:
 def prepare_instance(settings: Settings) -> Path:
     """Write `DIR/.dagster/dagster.yaml` if there is none, and see that it points into this home; return the folder.
 
-    Also switches off the telemetry of Dagster, dbt and Great Expectations for this process and those it starts.
+    Also sets, for this process and those it starts, DAGSTER_HOME, and switches off the telemetry of Dagster, dbt and Great
+    Expectations.
     """
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
     folder = instance_folder(settings)
+    os.environ["DAGSTER_HOME"] = str(folder)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "dagster.yaml"
     before = path.read_text(encoding="utf-8") if path.exists() else ""
@@ -86,46 +88,33 @@ def home_instance(settings: Settings) -> DagsterInstance:
     return DagsterInstance.from_ref(InstanceRef.from_dir(str(folder)))
 
 
-def process_tag() -> dict[str, str]:
-    """Return the tag that says that this process works on a run."""
-    return {PROCESS_TAG: f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"}
+def holder_tag() -> dict[str, str]:
+    """Return the tag of a run that holds the home's lock."""
+    return {HOLDER_TAG: f"pid {os.getpid()}, {socket.gethostname()}"}
 
 
-def close_dead_runs(instance: DagsterInstance) -> list[str]:
-    """Mark runs whose process is gone as failed; return their ids.
+def close_dead_runs(settings: Settings, instance: DagsterInstance, own_run_id: str | None = None) -> list[str]:
+    """Mark killed runs as failed; return their ids.
 
-    A killed process cannot say that it was killed, and Dagster's default launcher cannot ask: without this the run would seem to
-    go on for ever and hold up the queue.
+    A killed process cannot say that it was killed, and Dagster's default launcher cannot ask: without this the run would seem
+    to go on for ever and hold up the queue. A run gets `HOLDER_TAG` when it has the home's lock, so that whoever has the lock now
+    knows that all others with the tag are gone. Does nothing while somebody else has the lock.
     """
     from dagster import DagsterRunStatus, RunsFilter
 
     closed = []
-    active = [DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
-    for run in instance.get_runs(RunsFilter(statuses=active)):
-        host, pid, started = [*run.tags.get(PROCESS_TAG, "").rsplit(":", 2), "", ""][:3]
-        if host == socket.gethostname() and pid.isdigit() and _started(int(pid)) != started:
-            text = Text(
-                sv=f"Körningens process (pid {pid}) avbröts. Det som var publicerat är orört; kör igen.",
-                en=f"The run's process (pid {pid}) was killed. What was published is untouched; run again.",
-            )
-            instance.report_run_failed(run, str(text))
-            closed.append(run.run_id)
+    active = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED, DagsterRunStatus.CANCELING]
+    try:
+        with home_lock(settings, "tidy", wait=0):
+            for run in instance.get_runs(RunsFilter(statuses=active)):
+                holder = run.tags.get(HOLDER_TAG)
+                if holder and run.run_id != own_run_id:
+                    text = Text(
+                        sv=f"Körningens process ({holder}) avbröts. Det som var publicerat är orört; kör igen.",
+                        en=f"The run's process ({holder}) was killed. What was published is untouched; run again.",
+                    )
+                    instance.report_run_failed(run, str(text))
+                    closed.append(run.run_id)
+    except HomeBusy:
+        return []
     return closed
-
-
-def _started(pid: int) -> str:
-    """Return a process's start time as the kernel tells it ('alive' where it does not tell), '' for a process that is gone."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
-        fields = stat.rpartition(")")[2].split()
-        return "" if fields[0] == "Z" else fields[19]
-    except OSError:
-        if Path("/proc/self").exists():
-            return ""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return ""
-    except PermissionError:
-        pass
-    return "alive"

@@ -1,0 +1,41 @@
+"""The Dagster code location: everything is put together here, for the home in `AVVIK_HOME`."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from orchestration.assets.common import LOCK, lock_resource
+from orchestration.assets.published import published_asset
+from orchestration.assets.raw import raw_assets
+from orchestration.assets.warehouse import mart_keys, warehouse_assets
+from orchestration.automation import inbox_sensor, monthly_job, monthly_schedule
+from orchestration.dbt_runner import load_project
+from orchestration.instance import prepare_instance
+from orchestration.periods import monthly_partitions
+from orchestration.settings import Settings, load_settings
+
+
+def build_definitions(settings: Settings) -> dg.Definitions:
+    """Return the definitions of a home. All runs execute in one process, so that the lock spans the run."""
+    prepare_instance(settings)
+    partitions = monthly_partitions(settings)
+    project = load_project(settings)
+    job = monthly_job()
+    return dg.Definitions(
+        assets=[
+            *raw_assets(settings, partitions),
+            warehouse_assets(settings, project),
+            published_asset(settings, mart_keys(project)),
+        ],
+        jobs=[job],
+        schedules=[monthly_schedule(job)],
+        sensors=[inbox_sensor(settings, job)],
+        resources={LOCK: lock_resource(settings)},
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def defs() -> dg.Definitions:
+    """Load the home that `AVVIK_HOME` names (default: the current folder)."""
+    return build_definitions(load_settings())

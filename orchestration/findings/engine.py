@@ -1,0 +1,180 @@
+"""Run the rules on one close: what a good controller would have noticed with the ledger that was there then.
+
+What belongs here: the order of the stages, and the interface that Dagster, the command line and the benchmark call. What does not: any
+rule. Input tables (or views) in the connection: `fct_ledger_line`; optional `int_amount`, `dim_unit`, `agreement`, `internal_agreement`,
+`period_release`, `payroll`. Temp tables of the engine start with `f_`.
+"""
+
+from __future__ import annotations
+
+import calendar
+from dataclasses import dataclass
+from datetime import date, timedelta
+from importlib import resources
+
+import duckdb
+import pandas as pd
+
+from expectations.rules import Thresholds
+from orchestration.findings import cases, exact, matching, register, signals
+from orchestration.findings.draft import Draft
+
+EVIDENCE_COLUMNS = ["finding_id", "load_id", "source_file", "source_row", "role", "amount"]
+
+
+@dataclass
+class Findings:
+    """The result of one close: `findings` (cases.FINDING_COLUMNS) and `evidence` (EVIDENCE_COLUMNS), amounts income +, cost -."""
+
+    findings: pd.DataFrame
+    evidence: pd.DataFrame
+
+
+def _script(name: str) -> str:
+    return resources.files("orchestration.findings").joinpath("sql", name).read_text(encoding="utf-8")
+
+
+def _release(con: duckdb.DuckDBPyConnection, tables: set[str], m: int) -> date | None:
+    if "period_release" not in tables:
+        return None
+    got = con.execute("select max(released_on) from period_release where period = ?", [cases.month_name(m)]).fetchone()
+    return pd.Timestamp(got[0]).date() if got and got[0] is not None else None
+
+
+def stage(con: duckdb.DuckDBPyConnection, as_of: int, th: Thresholds, known_on: date | None, fiscal_year_start: int) -> None:
+    """Build the engine's temp tables for one close."""
+    con.execute(
+        "create or replace temp table f_param as select ? as as_of_m, ? as first_m, cast(? as date) as known_on, cast(? as double) as duplicate_minimum, ? as fiscal_start",
+        [as_of, as_of - th.history_months, known_on, th.duplicate_minimum, fiscal_year_start - 1],
+    )
+    con.execute("create or replace temp table f_interim_prefix (prefix varchar)")
+    con.executemany("insert into f_interim_prefix values (?)", [[p] for p in th.interim_accounts])
+    con.execute("create or replace temp table f_release (m integer, released_on date)")
+    tables = {row[0] for row in con.execute("select table_name from information_schema.tables").fetchall()}
+    if "period_release" in tables:
+        con.execute(
+            "insert into f_release select cast(substr(period, 1, 4) as integer) * 12 + cast(substr(period, 6, 2) as integer) - 1, max(cast(released_on as date)) from period_release group by 1"
+        )
+    for name in ("lines.sql", "series.sql", "exact.sql", "internal.sql"):
+        con.execute(_script(name))
+
+
+def find(
+    con: duckdb.DuckDBPyConnection,
+    as_of_period: str,
+    th: Thresholds | None = None,
+    *,
+    previous: pd.DataFrame | None = None,
+    answers: pd.DataFrame | None = None,
+    known_on: date | None = None,
+    fiscal_year_start: int = 1,
+) -> Findings:
+    """Return every finding known at the close of `as_of_period` ('YYYY-MM').
+
+    `previous` is `findings` of the close before: it gives first seen, age and status. `known_on` leaves out rows registered later; without
+    it the day that the period was released is used where `period_release` has one, so that history can be replayed.
+    """
+    th = th or Thresholds()
+    m = cases.month_number(as_of_period)
+    tables = {row[0] for row in con.execute("select table_name from information_schema.tables").fetchall()}
+    released = _release(con, tables, m)
+    known_on = known_on or released
+    stage(con, m, th, known_on, fiscal_year_start)
+    fiscal_first = m - (m - (fiscal_year_start - 1)) % 12
+
+    close = matching.prepare(con, th, m)
+    agreements = register.read(con)
+    ended: set[str] = set()
+    if "dim_unit" in tables:
+        start = date(m // 12, m % 12 + 1, 1)
+        ended = {r[0] for r in con.execute("select unit_code from dim_unit group by unit_code having max(coalesce(cast(valid_to as date), date '9999-12-31')) < ?", [start]).fetchall()}
+    told = set(previous.series[previous.rule_id.isin(["PER-01", "PER-09"]) & (previous.status != "corrected")]) if previous is not None and len(previous) else set()
+    regular_i = close.due.index
+    regular = set(close.fit.frame.series[regular_i]) if len(regular_i) else set()
+    regular |= set(close.fit.frame.series[close.fit.frame.base.isin(regular)])
+
+    drafts: list[Draft] = signals.recurring(close, con, agreements, ended, fiscal_first, told)
+    drafts += exact.duplicates(con, th, m, regular)
+    drafts += exact.cut_off(con, th, m, regular, close.explained, fiscal_first)
+    drafts += exact.internal_trade(con, th, m)
+    pay = exact.payroll(con, th, m)
+    drafts += pay
+    last = _release(con, tables, m - 1)
+    until = known_on or date(m // 12, m % 12 + 1, calendar.monthrange(m // 12, m % 12 + 1)[1]) + timedelta(days=31)
+    drafts += exact.after_release(con, th, (last or date(1900, 1, 1), until))
+    drafts += exact.vouchers(con, th, m)
+    profiles = {}
+    for draft, corrected_profile in exact.profile(con, th, m, fiscal_first):
+        drafts.append(draft)
+        profiles[f"{draft.key}|{draft.cause}"] = corrected_profile
+    # Pay is judged against HR where there is pay: the series on the same line say the same thing with less.
+    drafts = [d for d in drafts if not (d.line == "personnel" and d.rule_id not in ("PER-08", "PER-10", "PER-11", "PER-04") and any(p.unit == d.unit or p.other_unit == d.unit for p in pay))]
+    drafts = [d for d in drafts if d.rule_id not in th.disabled]
+    kept = cases.merge(drafts)
+    now = cases.rows_of(kept, m, profiles)
+    now = now.drop_duplicates("finding_id")
+    corrected = _corrected(previous, kept, close)
+    result = cases.continue_from(previous, now, m, corrected, answers)
+    return Findings(result, _evidence(con, kept))
+
+
+def _corrected(previous: pd.DataFrame | None, kept: list[tuple[Draft, set[str]]], close: matching.Close) -> set[str]:
+    """Return the open findings that the ledger itself has put right: the missing posting came, the double was taken back."""
+    if previous is None or previous.empty:
+        return set()
+    arrived = {(d.key, mm) for d, _ in kept if d.rule_id in ("PER-02", "PER-05") for mm in d.months}
+    lacking = pd.Series(close.deficits.lacking.to_numpy(), index=close.fit.frame.series.to_numpy()[close.deficits.index])
+    lacking = lacking[~lacking.index.duplicated()]
+    extra = pd.Series((close.due.pos - close.due.neg - close.due.expected * close.due.due).to_numpy() / close.due.expected.clip(lower=1).to_numpy(), index=close.due.series.to_numpy())
+    extra = extra[~extra.index.duplicated()]
+    out = set()
+    for f in previous[previous.status.isin(["open", "acknowledged", "recurring"])].itertuples():
+        months = [cases.month_number(p) for p in f.periods.split(",")]
+        if f.rule_id in ("PER-01", "PER-09", "PER-03"):
+            came = any((f.series, mm) in arrived for mm in months)
+            if came or (f.series in lacking.index and lacking[f.series] - max(0.0, extra.get(f.series, 0.0)) < 0.5):
+                out.add(f.finding_id)
+        if f.rule_id in ("PER-06", "PER-02") and f.series in extra.index and extra[f.series] <= -0.8:
+            out.add(f.finding_id)
+    return out
+
+
+def _evidence(con: duckdb.DuckDBPyConnection, kept: list[tuple[Draft, set[str]]]) -> pd.DataFrame:
+    """Return the ledger rows behind each finding of this close. For what is missing: the last posting of the series."""
+    direct, earlier = [], []
+    for d, _ in kept:
+        ident = cases.finding_id(d.rule_id, d.key, d.cause)
+        for rid, role in d.evidence:
+            if rid > 0:
+                direct.append((ident, rid, role))
+            else:
+                earlier.append((ident, d.unit, d.account, d.key, d.party, d.cp, -rid))
+    con.register("f_direct", pd.DataFrame(direct, columns=["finding_id", "rid", "role"]).astype({"rid": "int64"}))
+    con.register("f_earlier", pd.DataFrame(earlier, columns=["finding_id", "unit", "account", "series", "party", "cp", "m"]).astype({"m": "int64"}))
+    out = con.execute(
+        """
+        select d.finding_id, r.load_id, r.source_file, r.source_row, d.role, r.amount
+        from f_direct as d inner join f_raw as r on d.rid = r.rid
+        union
+        select e.finding_id, l.load_id, l.source_file, l.source_row, 'earlier', l.amount
+        from f_earlier as e inner join f_line as l
+            on e.unit = l.unit and e.account = l.account and e.m = l.m
+            and (l.fine = e.series or l.base = e.series or (e.party <> '' and l.party = e.party) or (e.party = '' and l.cp = e.cp))
+        order by 1, 5, 2, 4
+        """
+    ).df()
+    con.unregister("f_direct")
+    con.unregister("f_earlier")
+    return out[EVIDENCE_COLUMNS]
+
+
+def replay(con: duckdb.DuckDBPyConnection, first: str, last: str, th: Thresholds | None = None, **kwargs: object) -> Findings:
+    """Run every close from `first` to `last` as it would have been run then, each continuing the one before."""
+    previous: pd.DataFrame | None = None
+    evidence: list[pd.DataFrame] = []
+    for m in range(cases.month_number(first), cases.month_number(last) + 1):
+        result = find(con, cases.month_name(m), th, previous=previous, **kwargs)  # type: ignore[arg-type]
+        previous = result.findings
+        evidence.append(result.evidence)
+    rows = pd.concat(evidence, ignore_index=True).drop_duplicates() if evidence else pd.DataFrame(columns=EVIDENCE_COLUMNS)
+    return Findings(previous if previous is not None else pd.DataFrame(columns=cases.FINDING_COLUMNS), rows)

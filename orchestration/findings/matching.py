@@ -1,0 +1,286 @@
+"""Expected postings against the ledger of one close: what is missing, what is too much, and the innocent explanations.
+
+What belongs here: the comparison of regular series and register agreements with the rows of the month, in widening circles (the series,
+its party, its account, the unit, another unit). What does not: rules that need no expectation (`orchestration.findings.exact`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from expectations.rules import Thresholds
+from orchestration.findings import series as fitting
+
+
+@dataclass
+class Close:
+    """Everything about one close that the rules share. `rows` are the month's rows with the series that they belong to (`pick`)."""
+
+    con: duckdb.DuckDBPyConnection
+    th: Thresholds
+    m0: int
+    t: int
+    fit: fitting.Fit
+    chosen: np.ndarray
+    rows: pd.DataFrame
+    due: pd.DataFrame
+    final: np.ndarray
+    deficits: pd.DataFrame
+    explained: set[int] = field(default_factory=set)
+
+    @property
+    def m(self) -> int:
+        """Month number of the close."""
+        return self.m0 + self.t
+
+
+def prepare(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> Close:
+    """Fit the series known at month `m` and place the month's rows.
+
+    Needs the temp tables of `sql/lines.sql` and `sql/series.sql`.
+    """
+    frame = con.execute("select * from f_series order by sid").df()
+    months = con.execute("select * from f_series_month").df()
+    m0 = int(months.m.min()) if len(months) else m
+    t = m - m0
+    pos, neg, n, final = fitting.matrices(frame, months, m0, t)
+    fit = fitting.fit(frame, pos, neg, n, m0, t)
+    chosen = fitting.choose_grain(frame, fit.cadence, fit.multiple, pos.sum(axis=1))
+    rows = con.execute("select * from f_line where m = ?", [m]).df()
+    base = frame[(frame.grain == "base") & chosen].set_index("base").sid
+    fine = frame[(frame.grain == "fine") & chosen].set_index("series").sid
+    rows["sid"] = rows.base.map(base)
+    rows["sid"] = rows.sid.where(rows.sid.notna() & ~rows.interim, rows.fine.map(fine))
+    order = pd.Series(np.arange(len(frame)), index=frame.sid)
+    due = frame.copy()
+    due["i"] = np.arange(len(frame))
+    for name in ("cadence", "phase", "due", "expected", "scale", "slots", "hits", "multiple"):
+        due[name] = getattr(fit, name)
+    due["pos"], due["neg"], due["n"] = pos[:, t], neg[:, t], n[:, t]
+    # Pay is judged by unit and month against HR (PER-08), not as series.
+    pay = due.account.str.startswith(tuple(th.pay_accounts + th.on_cost_accounts)).to_numpy(dtype=bool)
+    due = due[chosen & (fit.cadence > 0) & ~pay]
+    rows["i"] = rows.sid.map(order)
+    return Close(con, th, m0, t, fit, chosen, rows, due, final, _deficits(fit, due))
+
+
+def _deficits(fit: fitting.Fit, due: pd.DataFrame) -> pd.DataFrame:
+    """Return, per regular series, occasions not yet booked in the twelve months before the close, and the first such slot."""
+    i = due.i.to_numpy()
+    t, a = fit.t, max(0, fit.t - 12)
+    expected = np.maximum(fit.expected[i], 1.0)[:, None]
+    slots = (fit.history[i, a:t] != 0).astype(float)
+    booked = (fit.pos[i, a:t] - fit.neg[i, a:t]) / expected
+    # a price change is no deficit: round what is near a whole number of occasions
+    whole = np.round(booked)
+    booked = np.where((np.abs(booked - whole) < 0.35) & (whole >= 0), whole, booked)
+    open_slots = fit.history[i, a:t] == -1
+    lacking = (slots - booked).sum(axis=1)
+    first = np.where(open_slots.any(axis=1), a + open_slots.argmax(axis=1), -1)
+    return pd.DataFrame({"i": i, "lacking": lacking, "open": open_slots.sum(axis=1), "first_open": first}).set_index("i")
+
+
+def consume(close: Close) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Take each due series' own posting off the month's rows.
+
+    Returns (expected, left): the due series with `state` in present, missing, flipped, partial; and the rows that no expectation took.
+    """
+    th, due, rows = close.th, close.due, close.rows
+    expected = due[due.due & (due.expected >= th.materiality)].copy()
+    posted = close.fit.history[:, : close.t] == 1
+    last = np.where(posted.any(axis=1), close.t - 1 - posted[:, ::-1].argmax(axis=1), 0) + close.m0
+    expected["last_m"] = last[expected.i.to_numpy()]
+    direction = expected.set_index("i").dir
+    amount = expected.set_index("i").expected
+    rows = rows.copy()
+    rows["dir"] = rows.i.map(direction)
+    rows["want"] = rows.i.map(amount)
+    rows["along"] = rows.kr * rows.dir
+    mine = rows[rows.want.notna() & (rows.along > 0)].copy()
+    mine["gap"] = (mine.along - mine.want).abs()
+    total = mine.groupby("i").along.sum()
+    # Of equal rows, the one that says this month is this month's.
+    dated = mine.voucher_date.map(lambda v: close.m if pd.isna(v) else pd.Timestamp(v).year * 12 + pd.Timestamp(v).month - 1)
+    mine["other_month"] = (mine.sf.fillna(close.m) != close.m).astype(int) + (dated != close.m).astype(int)
+    mine["size"] = (mine.gap / mine.want).round(2)
+    best = mine.sort_values(["i", "size", "other_month", "rid"]).groupby("i").first()
+    many = pd.DataFrame({"total": total, "best": best.along, "want": amount}).dropna()
+    # The sum is the occasion where it is nearer than the best single row (two half invoices), or where the series always has several rows.
+    several = close.due.set_index("i").multiple.reindex(many.index) > 1.5
+    as_sum = ((many.total - many.want).abs() < 0.8 * (many.best - many.want).abs()) & (many.total < 1.6 * many.want) | (several & (many.total < 1.6 * many.want))
+    taken = set(mine[mine.i.isin(as_sum[as_sum].index)].rid) | set(best.rid[~best.index.isin(as_sum[as_sum].index)])
+    left = rows[~rows.rid.isin(taken)].copy()
+    booked = total.where(as_sum, many.best).reindex(expected.i).to_numpy()
+    expected["booked"] = np.nan_to_num(booked)
+    expected["against"] = expected.neg
+    ratio = expected.booked / expected.expected
+    expected["state"] = np.select(
+        [(ratio < th.absent_share) & (expected.against > 0.5 * expected.expected), ratio < th.absent_share, ratio < 0.5],
+        ["flipped", "missing", "partial"],
+        "present",
+    )
+    return expected, left
+
+
+def cancel_pairs(left: pd.DataFrame) -> pd.DataFrame:
+    """Take away rows that cancel each other: credit and re-billing, accrual and reversal, in the same unit, account and counterparty."""
+    if left.empty:
+        return left
+    work = left.copy()
+    work["who"] = work.party.where(work.party != "", work.cp)
+    work["size"] = work.kr.abs().round(2)
+    gone: set[int] = set()
+    for who in (["unit", "account", "who"], ["unit", "account", "cp"]):
+        now = work[~work.rid.isin(gone)]
+        now = now.assign(side=np.sign(now.kr))
+        now = now.assign(k=now.groupby([*who, "size", "side"]).cumcount())
+        plus, minus = now[now.side > 0], now[now.side < 0]
+        pair = plus.merge(minus, on=[*who, "size", "k"], suffixes=("", "_b"))
+        gone |= set(pair.rid) | set(pair.rid_b)
+    # An accrual is an estimate: its reversal may differ from the invoice that replaces it.
+    now = work[~work.rid.isin(gone)]
+    back = now[now.interim]
+    if len(back):
+        near = back.merge(now[~now.interim], on=["unit", "account"], suffixes=("", "_b"))
+        near = near[(near.kr * near.kr_b < 0) & ((near.kr + near.kr_b).abs() < 0.3 * near.kr.abs())]
+        near["gap"] = (near.kr + near.kr_b).abs() + 1e6 * (near.cp != near.cp_b)
+        near = near.sort_values(["gap", "rid", "rid_b"]).drop_duplicates("rid").drop_duplicates("rid_b")
+        gone |= set(near.rid) | set(near.rid_b)
+    return left[~left.rid.isin(gone)]
+
+
+def explain(close: Close, wanted: pd.DataFrame, left: pd.DataFrame) -> pd.DataFrame:
+    """Find the innocent explanation of each missing expectation among the rows that nothing expected.
+
+    Returns `wanted` with `why` ('' where nothing explains it: same_party, lump, same_account, renamed, other_account, moved) and
+    `row_id` of the row that explains. A row explains one expectation, lump rows several.
+    """
+    out = wanted.copy()
+    out["why"], out["row_id"] = "", -1
+    if out.empty or left.empty:
+        return out
+    free = left[["rid", "unit", "account", "line", "cp", "party", "ref", "aref", "stem", "kr", "interim", "sid"]].copy()
+    known = close.con.execute(
+        "select unit, account, party, min(m) as since from f_line where party <> '' group by unit, account, party"
+    ).df()
+    free = free.merge(known, on=["unit", "account", "party"], how="left")
+    out["last_m"] = (out.last_m if "last_m" in out else pd.Series(close.m - 1, index=out.index)).fillna(close.m - 1)
+    free["since"] = free.since.fillna(close.m).astype(float)
+    out["stem_of"] = out.stem_of.fillna("").astype(str)
+    out["word_of"] = [w.split(" ")[0] for w in out.stem_of]
+    free["stem"] = free.stem.fillna("").astype(str)
+    free["word"] = [w.split(" ")[0] for w in free.stem]
+    out["aref_of"] = out.aref_of.fillna("") if "aref_of" in out else ""
+
+    # 1. several agreements of one party in one row
+    for who in ("party", "cp"):
+        need = out[(out.why == "") & (out[who] != "")].groupby(["unit", "account", who]).agg(total=("expected", "sum"), dir=("dir", "first"), k=("expected", "size")).reset_index()
+        have = free[free[who] != ""].groupby(["unit", "account", who]).kr.sum().reset_index()
+        both = need[need.k > 1].merge(have, on=["unit", "account", who])
+        both = both[(both.kr * both.dir - both.total).abs() <= 0.15 * both.total]
+        keys = set(zip(both.unit, both.account, both[who], strict=True))
+        hit = [(why == "" and (u, a, w) in keys) for why, u, a, w in zip(out.why, out.unit, out.account, out[who], strict=True)]
+        out.loc[hit, "why"] = "lump"
+        used = [(u, a, w) in keys for u, a, w in zip(free.unit, free.account, free[who], strict=True)]
+        free = free[~np.array(used, dtype=bool)]
+    # 1b. the party's other agreement took this one along: its row is larger by just this amount
+    over = close.due[close.due.due].copy()
+    over["extra"] = over.pos - over.neg - over.expected
+    over = over[over.extra > 0.3 * over.expected]
+    for who in ("party", "cp"):
+        open_now = out[(out.why == "") & (out[who] != "")]
+        pair = open_now.reset_index().merge(over[over[who] != ""], on=["unit", "account", who, "dir"], suffixes=("", "_o"))
+        pair = pair[(pair.sid != pair.sid_o) & ((pair.extra - pair.expected).abs() <= 0.08 * pair.expected + 3 * pair.scale_o * pair.expected_o)]
+        if who == "cp":
+            pair = pair[(pair.extra - pair.expected).abs() <= 0.01 * pair.expected]
+        pair = pair.drop_duplicates("index").drop_duplicates("sid_o")
+        out.loc[pair["index"], "why"] = "lump"
+
+    def like(a: pd.Series, b: pd.Series) -> np.ndarray:
+        return np.array([x == y or (min(len(x), len(y)) >= 5 and similar(x, y)) for x, y in zip(map(str, a), map(str, b), strict=True)], dtype=bool)
+
+    steps = (
+        ("same_party", ["unit", "account"], lambda p: ((p.party == p.party_r) & (p.party != "")) | ((p.aref_of != "") & (p.aref_of == p.aref)), 0.4),
+        ("same_account", ["unit", "account"], lambda p: (p.stem_of == p.stem) & (p.stem != "") & ((p.party_r == "") | (p.party == "") | (p.cp == p.cp_r)) & p.is_new, 0.25),
+        ("accrued", ["unit", "account"], lambda p: p.interim & ((p.cp == p.cp_r) | (p.cp_r == "") | (p.cp == "")), 0.3),
+        ("same_account", ["unit", "account"], lambda p: (p.party_r == "") & (p.party != "") & ((p.cp == p.cp_r) | (p.cp_r == "")), 0.12),
+        ("same_account", ["unit", "account"], lambda p: p.is_new, 0.02),
+        ("renamed", ["unit", "account"], lambda p: p.is_new & ((p.cp == p.cp_r) | (p.cp_r == "")) & like(p.word_of, p.word), 0.12),
+        ("other_account", ["unit"], lambda p: (p.party == p.party_r) & (p.party != "") & (p.account.str[0] == p.account_r.str[0]), 0.3),
+        ("other_account", ["unit"], lambda p: (p.stem_of == p.stem) & (p.stem != p.word) & (p.account.str[:2] == p.account_r.str[:2]) & p.is_new, 0.1),
+        ("moved", ["account"], lambda p: (p.unit != p.unit_r) & (p.party == p.party_r) & (p.party != "") & p.is_new, 0.35),
+        ("moved", ["account"], lambda p: (p.unit != p.unit_r) & (p.party == p.party_r) & (p.party != "") & (p.sid_r.isna()), 0.03),
+        ("moved", ["account"], lambda p: (p.unit != p.unit_r) & (p.party == "") & (p.stem_of == p.stem) & (p.stem != "") & (p.cp == p.cp_r) & p.is_new & p.new_unit, 0.2),
+    )  # fmt: skip
+    first_seen = close.con.execute("select unit, min(m) as born from f_line group by unit").df().set_index("unit").born
+    free["new_unit"] = free.unit.map(first_seen) >= close.m - 2
+    for why, keys, test, tolerance in steps:
+        need = out[out.why == ""].reset_index()
+        if need.empty or free.empty:
+            break
+        pair = need.merge(free, on=keys, suffixes=("", "_r"))
+        # new there: not in this unit and account before the missing series fell silent
+        pair["is_new"] = (pair.party_r == "") | (pair.since >= pair.last_m)
+        for name in ("unit", "account", "sid"):
+            if name + "_r" not in pair:
+                pair[name + "_r"] = pair[name]
+        ratio = pair.kr * pair.dir / pair.expected
+        limit = np.maximum(tolerance, np.minimum(3 * pair.scale, 0.5)) if tolerance >= 0.1 else np.full(len(pair), tolerance)
+        pair = pair[((ratio - 1).abs() <= limit)].assign(gap=(ratio - 1).abs())
+        if pair.empty:
+            continue
+        pair = pair[test(pair).fillna(False).astype(bool)]
+        pair = pair.sort_values(["gap", "index", "rid"]).drop_duplicates("index").drop_duplicates("rid")
+        out.loc[pair["index"], "why"] = why
+        out.loc[pair["index"], "row_id"] = pair.rid.to_numpy()
+        free = free[~free.rid.isin(pair.rid)]
+    return out
+
+
+def similar(a: str, b: str) -> bool:
+    """Return whether two words differ by one or two letters (a sixth of the shorter; words under four letters must be equal)."""
+    if a == b:
+        return True
+    if min(len(a), len(b)) < 4 or abs(len(a) - len(b)) > 2:
+        return False
+    before = list(range(len(b) + 1))
+    for p, ca in enumerate(a, 1):
+        now = [p]
+        for q, cb in enumerate(b, 1):
+            now.append(min(before[q] + 1, now[-1] + 1, before[q - 1] + (ca != cb)))
+        before = now
+    return before[-1] <= max(2 if min(len(a), len(b)) >= 6 else 1, min(len(a), len(b)) // 6)
+
+
+def base_rate(close: Close) -> float:
+    """Return how often, in this ledger so far, a posting that fails to come was a hole (came back) and not an ending.
+
+    Holes and endings of monthly series in the last eighteen months, with a prior of two to one: a quiet ledger tells little.
+    """
+    fit = close.fit
+    t = fit.t
+    if t < 12:
+        return 0.67
+    i = np.flatnonzero(close.chosen & ~close.fit.frame.interim.to_numpy(dtype=bool))
+    typical = np.nan_to_num(fitting._median_posted(fit.pos[i, :t]), nan=np.inf)
+    posted = fit.pos[i, :t] > 0.2 * typical[:, None]
+    a = max(6, t - 18)
+    holes = stops = 0
+    for j in range(a, t - 2):
+        steady = posted[:, j - 6 : j].sum(axis=1) >= 6
+        gone = steady & ~posted[:, j]
+        ever_closed = (j >= 12) & ~posted[:, j - 12] if j >= 12 else np.zeros(len(i), dtype=bool)
+        gone &= ~ever_closed
+        back = posted[:, j + 1 : min(t, j + 4)].any(axis=1)
+        told = close.final[i, max(0, j - 1) : j].any(axis=1)
+        starts = posted[:, j] & ~posted[:, :j].any(axis=1)
+        keys = {(u, x) for u, x in zip(fit.frame.unit.to_numpy()[i[starts]], fit.frame.account.to_numpy()[i[starts]], strict=True)}
+        stopped = np.flatnonzero(gone & ~back & ~told)
+        renamed = sum((fit.frame.unit.to_numpy()[i[s]], fit.frame.account.to_numpy()[i[s]]) in keys for s in stopped)
+        holes += int((gone & back).sum())
+        stops += len(stopped) - renamed
+    return (holes + 2) / (holes + stops + 3)

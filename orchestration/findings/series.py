@@ -1,0 +1,195 @@
+"""Recurring series: what is due in a month, judged from the months before it.
+
+What belongs here: the fit of cadence, season, price and residual to a matrix series x month. What does not: which ledger rows form a
+series (`sql/series.sql`) and what it means that something is missing (`orchestration.findings.rules`).
+
+A series is regular when its recent slots are filled: cadence c in 1, 2, 3, 4, 6, 12 months, phase, months of the year that it always skips.
+The tested month never enters its own baseline.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+#: Cadence: (months looked back, occurrences needed, misses allowed). The first regime that fits is taken, the latest evidence first.
+REGIMES: tuple[tuple[int, int, int, int], ...] = (
+    (1, 9, 6, 2),
+    (1, 6, 4, 1),
+    (1, 4, 3, 0),
+    (2, 12, 4, 1),
+    (3, 15, 4, 1),
+    (3, 9, 3, 0),
+    (4, 16, 4, 1),
+    (4, 12, 3, 0),
+    (6, 24, 3, 0),
+    (12, 36, 2, 0),
+)
+
+
+@dataclass
+class Fit:
+    """One row per series (the order of `frame`), judged at column `t` from the columns before it.
+
+    `cadence` is 0 where the series is not regular. `due` says that column t is a slot. `expected` is the amount due, in the series'
+    direction (positive). `scale` is the robust standard deviation of the log residual. `slots` and `hits` count the series' whole
+    life. `history` holds, per column, 1 filled slot, -1 empty slot, 0 no slot.
+    """
+
+    frame: pd.DataFrame
+    pos: np.ndarray
+    neg: np.ndarray
+    n: np.ndarray
+    t: int
+    m0: int
+    cadence: np.ndarray
+    phase: np.ndarray
+    due: np.ndarray
+    expected: np.ndarray
+    scale: np.ndarray
+    slots: np.ndarray
+    hits: np.ndarray
+    history: np.ndarray
+    multiple: np.ndarray
+
+
+def matrices(frame: pd.DataFrame, months: pd.DataFrame, m0: int, t: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return pos, neg, n and final-text flags as arrays series x month (columns m0 .. m0 + t)."""
+    index = pd.Series(np.arange(len(frame)), index=frame.sid.to_numpy())
+    row = index.reindex(months.sid.to_numpy()).to_numpy()
+    keep = ~np.isnan(row)
+    row, col = row[keep].astype(int), (months.m.to_numpy()[keep] - m0).astype(int)
+    shape = (len(frame), t + 1)
+    pos, neg, n, final = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=int), np.zeros(shape, dtype=bool)
+    pos[row, col] = months.pos.to_numpy()[keep]
+    neg[row, col] = months.neg.to_numpy()[keep]
+    n[row, col] = months.n.to_numpy()[keep]
+    final[row, col] = months.is_final.fillna(False).to_numpy()[keep]
+    return pos, neg, n, final
+
+
+def _median_posted(pos: np.ndarray) -> np.ndarray:
+    values = np.where(pos > 0, pos, np.nan)
+    with np.errstate(all="ignore"):
+        out = np.full(len(values), np.nan)
+        some = (pos > 0).any(axis=1)
+        out[some] = np.nanmedian(values[some], axis=1)
+    return out
+
+
+def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0: int, t: int) -> Fit:
+    """Fit every series at once; loops run over months and cadences, never over series."""
+    size = len(frame)
+    past = slice(0, t)
+    typical = _median_posted(pos[:, past])
+    posted = pos > 0.2 * np.nan_to_num(typical, nan=np.inf)[:, None]
+    first = np.where(posted[:, past].any(axis=1), posted[:, past].argmax(axis=1), t)
+    columns = np.arange(t + 1)
+    of_year = (m0 + columns) % 12
+    alive = columns[None, :] >= first[:, None]
+    # Months of the year that were skipped every time they came up are closed, not missing. In its first year nothing is known.
+    closed = np.zeros((size, 12), dtype=bool)
+    for k in range(12):
+        cols = columns[(of_year == k) & (columns < t)]
+        if len(cols):
+            closed[:, k] = alive[:, cols].any(axis=1) & ~(posted[:, cols] & alive[:, cols]).any(axis=1)
+    # One empty month that is not beside another and was seen once is a hole as likely as a season: it needs two years or a neighbour.
+    seen = np.stack([(alive[:, (of_year == k) & (columns < t)]).sum(axis=1) for k in range(12)], axis=1)
+    sure = (seen >= 2) | np.roll(closed, 1, axis=1) | np.roll(closed, -1, axis=1) | np.isin(np.arange(12), (5, 6, 7))[None, :]
+    # A place that is closed for more than four months of the year is not a monthly business.
+    closed &= sure & (closed.sum(axis=1) <= 4)[:, None]
+    is_closed = closed[:, of_year]
+    usable_mask = (posted[:, past] & alive[:, past]).sum(axis=1) >= 5
+
+    cadence = np.zeros(size, dtype=int)
+    phase = np.zeros(size, dtype=int)
+    # Each series is judged up to its own last posting, so that one which fell silent is still known for what it was.
+    last_column = np.where(posted[:, past].any(axis=1), t - 1 - posted[:, past][:, ::-1].argmax(axis=1), -1)
+    tail = t - 1 - last_column
+    for c, window, needed, misses in REGIMES:
+        back = np.arange(window)[None, :] + tail[:, None]
+        cols = t - 1 - back
+        inside = (cols >= first[:, None]) & (cols >= 0)
+        safe = np.maximum(cols, 0)
+        was = np.take_along_axis(posted, safe, axis=1) & inside
+        month = m0 + cols
+        shut = np.take_along_axis(closed, month % 12, axis=1) & usable_mask[:, None] if c == 1 else np.zeros_like(was)
+        # the last posting lies in a slot: that gives the phase
+        f = (m0 + last_column) % c
+        on_grid = (month % c) == f[:, None]
+        slot = on_grid & inside & ~shut
+        hits = (was & slot).sum(axis=1)
+        ok = (cadence == 0) & (hits >= needed) & (slot.sum(axis=1) - hits <= misses) & ((was & ~on_grid).sum(axis=1) == 0)
+        ok &= tail < 12 + c
+        cadence[ok], phase[ok] = c, f[ok]
+    regular = cadence > 0
+    c_safe = np.where(regular, cadence, 1)
+    slot_all = ((m0 + columns)[None, :] % c_safe[:, None] == phase[:, None]) & alive & regular[:, None]
+    slot_all &= ~((c_safe == 1)[:, None] & is_closed & usable_mask[:, None])
+    history = np.where(slot_all, np.where(posted, 1, -1), 0)
+    slots = (slot_all[:, past]).sum(axis=1)
+    hits = (slot_all & posted)[:, past].sum(axis=1)
+
+    # Price: median of the last three, or last year's month times the growth since, whichever predicted better.
+    value = np.where(pos - neg > 0.2 * np.nan_to_num(typical)[:, None], pos - neg, pos)
+    last = np.full((size, 3), np.nan)
+    level = np.full((size, t + 1), np.nan)
+    flat, seasonal = np.full((size, t + 1), np.nan), np.full((size, t + 1), np.nan)
+    for j in range(t + 1):
+        with np.errstate(all="ignore"):
+            got = ~np.isnan(last)
+            ordered = np.sort(last, axis=1)
+            count = got.sum(axis=1)
+            middle = np.where(count == 3, ordered[:, 1], np.where(count == 2, last[:, 0], last[:, 0]))
+        level[:, j] = middle
+        flat[:, j] = np.where(c_safe >= 6, last[:, 0], middle)
+        if j >= 12:
+            with np.errstate(all="ignore"):
+                seasonal[:, j] = np.where(posted[:, j - 12], value[:, j - 12] * level[:, j] / level[:, j - 12], np.nan)
+        hit = posted[:, j]
+        last[hit] = np.column_stack([value[hit, j], last[hit, 0], last[hit, 1]])
+    with np.errstate(all="ignore"):
+        window = slice(max(0, t - 18), t)
+        e_flat = np.where(posted[:, window], np.log(value[:, window] / flat[:, window]), np.nan)
+        e_seas = np.where(posted[:, window], np.log(value[:, window] / seasonal[:, window]), np.nan)
+    s_flat, k_flat = _mad(e_flat)
+    s_seas, k_seas = _mad(e_seas)
+    use_season = (k_seas >= 6) & (s_seas < 0.7 * s_flat) & ~np.isnan(seasonal[:, t])
+    expected = np.where(use_season, seasonal[:, t], flat[:, t])
+    scale = np.where(use_season, s_seas, s_flat)
+    known = np.where(use_season, k_seas, k_flat)
+    scale = np.where(known == 0, 0.3, np.where(known == 1, 2 * scale, scale))
+    # Chance makes short rhythms. Either the amounts agree, or the rhythm has held for long.
+    steady = np.where(slots > 0, hits / np.maximum(slots, 1), 0.0)
+    loose = (scale > 0.12) & ((hits < np.where(cadence == 1, 9, 5)) | (steady < 0.85)) | (scale > 0.6) | ((cadence > 1) & (scale > 0.35))
+    cadence[loose] = 0
+    due = slot_all[:, t] & (cadence > 0) & ~np.isnan(expected)
+    with np.errstate(all="ignore"):
+        multiple = np.nan_to_num((np.where(posted, n, 0)[:, past]).sum(axis=1) / np.maximum(1, posted[:, past].sum(axis=1)))
+    return Fit(frame, pos, neg, n, t, m0, cadence, phase, due, np.nan_to_num(expected), np.nan_to_num(scale, nan=0.3), slots, hits, history, multiple)
+
+
+def _mad(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    count = (~np.isnan(errors)).sum(axis=1)
+    out = np.full(len(errors), np.nan)
+    some = count > 0
+    with np.errstate(all="ignore"):
+        out[some] = 1.4826 * np.nanmedian(np.abs(errors[some]), axis=1)
+    return out, count
+
+
+def choose_grain(frame: pd.DataFrame, cadence: np.ndarray, multiple: np.ndarray, total: np.ndarray) -> np.ndarray:
+    """Return which series stand: for each base either the base itself or its fine parts, whichever explains more by regular postings.
+
+    A base that is regular with one posting an occasion needs no parts. Otherwise the parts stand where the regular ones carry most of
+    the money; else the base, if it is regular.
+    """
+    work = pd.DataFrame({"base": frame.base, "grain": frame.grain, "regular": cadence > 0, "single": multiple <= 1.2, "total": total})
+    base = work[work.grain == "base"].set_index("base")
+    parts = work[(work.grain == "fine") & work.regular].groupby("base").total.sum()
+    share = (parts.reindex(base.index).fillna(0) / base.total.clip(lower=1)).clip(0, 1)
+    take_base = base.regular & (base.single | (share < 0.5))
+    chosen = frame.base.map(take_base).fillna(False).to_numpy(dtype=bool)
+    return np.where(frame.grain == "base", chosen, ~chosen)

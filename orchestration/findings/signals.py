@@ -1,0 +1,443 @@
+"""Rules that compare with an expectation: missing (PER-01, PER-09), catch-up (PER-02), cut-off (PER-05), double (PER-06), sign (PER-07).
+
+What belongs here: the verdict on what `orchestration.findings.matching` could not explain. What does not: the matching itself.
+"""
+
+from __future__ import annotations
+
+import duckdb
+import numpy as np
+import pandas as pd
+
+from orchestration.findings import matching, register
+from orchestration.findings.draft import Draft
+
+MONTHS_SV = "januari februari mars april maj juni juli augusti september oktober november december".split()
+
+
+def month_name(m: int) -> str:
+    """Return 'YYYY-MM' of a month number."""
+    return f"{m // 12}-{m % 12 + 1:02d}"
+
+
+def recurring(close: matching.Close, con: duckdb.DuckDBPyConnection, agreements: pd.DataFrame, ended_units: set[str], fiscal_first: int, told: set[str]) -> list[Draft]:
+    """Return the drafts of one close for every regular series and agreement."""
+    th, m, t, fit = close.th, close.m, close.t, close.fit
+    refs = con.execute("select * from f_words").df()
+    pairs = register.match(agreements, close.due, refs, m)
+    agreement_of = dict(zip(pairs.i, pairs.a, strict=True))
+    expected, left = matching.consume(close)
+    expected = expected.merge(refs, on="sid", how="left")
+    left = matching.cancel_pairs(left)
+
+    out: list[Draft] = []
+    wanted = expected[expected.state.isin(["missing", "flipped"])].copy()
+    wanted["agreement_row"] = wanted.i.map(agreement_of)
+    wanted, left, sign_drafts = _signs(close, wanted, left)
+    out += sign_drafts
+    wanted = wanted[wanted.state == "missing"]
+    wanted = _register_only(close, agreements, set(pairs.a), wanted, left)
+    wanted = matching.explain(close, wanted, left)
+    used = set(wanted.row_id[wanted.row_id >= 0])
+    close.explained |= used
+    out += _missing(close, wanted[wanted.why == ""], agreements, ended_units, told, base=matching.base_rate(close))
+    out += _over(close, expected, left[~left.rid.isin(used)], fiscal_first)
+    _ = t, fit, th
+    return out
+
+
+def _rule_for(direction: int) -> str:
+    return "PER-01" if direction > 0 else "PER-09"
+
+
+def _register_only(close: matching.Close, agreements: pd.DataFrame, matched: set[int], wanted: pd.DataFrame, left: pd.DataFrame) -> pd.DataFrame:
+    """Add agreements due in the month that no learnt series carries and no row of the last cadence could be."""
+    m, con = close.m, close.con
+    due = register.due_now(agreements, matched, m)
+    if due.empty:
+        return wanted
+    rows = con.execute(
+        "select unit, account, cp, party, ref, aref, stem, m, kr from f_line where m > ? and not interim", [m - 14]
+    ).df()
+    pair = due.reset_index(names="a").merge(rows, on=["unit"], suffixes=("", "_r"))
+    pair = pair[pair.account.str[0].isin(close.th.income_accounts) == pair.account_r.str[0].isin(close.th.income_accounts)]
+    along = pair.kr * pair.dir
+    same = ((pair.party != "") & (pair.party == pair.party_r)) | ((pair.ref != "") & ((pair.ref == pair.ref_r) | (pair.ref == pair.aref)))
+    near = ((along / pair.expected - 1).abs() < 0.12) & (pair.account == pair.account_r)
+    cadence = pair.cadence.fillna(1)
+    hit = (along > 0) & (same | near)
+    present = set(pair.a[hit & (pair.m > m - cadence)])
+    # A clerk whose habit differs from the register (other month, other account) has booked it within the last year at another time.
+    habit = pair[hit & (pair.m <= m - cadence)].groupby("a").m.nunique()
+    need = due[~due.index.isin(present)]
+    seen = habit.reindex(need.index).fillna(0)
+    life = (m - need.from_m).clip(upper=12) / need.cadence.fillna(1)
+    # Never booked though due many times: the register is as likely wrong as the ledger, unless the agreement is young.
+    need = need[(seen >= 0.5 * life.clip(lower=1)) | (life <= 3)]
+    if need.empty:
+        return wanted
+    extra = pd.DataFrame(
+        {
+            "sid": -1,
+            "i": -1,
+            "unit": need.unit,
+            "account": need.account,
+            "cp": need.cp,
+            "party": need.party,
+            "dir": need.dir,
+            "expected": need.expected,
+            "scale": 0.03,
+            "slots": 0,
+            "hits": seen[need.index].to_numpy(),
+            "cadence": need.cadence.fillna(1).astype(int),
+            "booked": 0.0,
+            "state": "missing",
+            "stem_of": "",
+            "aref_of": need.ref,
+            "agreement_row": need.index,
+            "internal": need.other_unit != "",
+            "series": "",
+            "last_m": pair[hit].groupby("a").m.max().reindex(need.index).fillna(m - need.cadence.fillna(1)).to_numpy(),
+        }
+    )
+    extra["line"] = [_line_like(close, u, a, d) for u, a, d in zip(extra.unit, extra.account, extra.dir, strict=True)]
+    return pd.concat([wanted, extra], ignore_index=True)
+
+
+def _line_like(close: matching.Close, unit: str, account: str, direction: int) -> str:
+    frame = close.fit.frame
+    same = frame[(frame.account == account)]
+    here = same[same.unit == unit]
+    pick = here if len(here) else same
+    return str(pick.line.iloc[0]) if len(pick) else ("external_income" if direction > 0 else "other_external_cost")
+
+
+def _signs(close: matching.Close, wanted: pd.DataFrame, left: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[Draft]]:
+    """PER-07: the expected posting is there, with the opposite sign or on the other side of the chart."""
+    th, m = close.th, close.m
+    drafts: list[Draft] = []
+    if wanted.empty or left.empty:
+        return wanted, left, drafts
+    # Opposite sign: in the same series, or the same unit, account and who, of about the size that was due.
+    need = wanted.reset_index(names="w")
+    pair = need.merge(left, on=["unit", "account"], suffixes=("", "_r"))
+    ratio = -pair.kr * pair["dir"] / pair.expected
+    same = (pair.i == pair.i_r) | ((pair.party != "") & (pair.party == pair.party_r)) | ((pair.cp == pair.cp_r) & (pair.stem_of == pair.stem))
+    limit = np.maximum(0.1, np.minimum(3 * pair.scale, 0.5))
+    pair = pair[same & ((ratio - 1).abs() <= limit) & ~pair.interim_r.astype(bool)].assign(kind="sign")
+    # Other side: same unit, the sign of the amount as expected, an account of the other class.
+    cross = need.merge(left, on=["unit"], suffixes=("", "_r"))
+    side = cross.account.str[0].isin(th.income_accounts) != cross.account_r.str[0].isin(th.income_accounts)
+    ratio = cross.kr * cross["dir"] / cross.expected
+    same = ((cross.party != "") & (cross.party == cross.party_r)) | ((cross.aref_of.fillna("") != "") & (cross.aref_of == cross.ref)) | ((cross.stem_of == cross.stem) & (cross.stem != ""))
+    limit = np.maximum(0.1, np.minimum(3 * cross.scale, 0.5))
+    cross = cross[side & same & ((ratio - 1).abs() <= limit)].assign(kind="side")
+    both = pd.concat([pair, cross], ignore_index=True)
+    if both.empty:
+        return wanted, left, drafts
+    both = both.drop_duplicates("w").drop_duplicates("rid")
+    lagging = close.deficits
+    for x in both.itertuples():
+        if x.kind == "sign" and x.i in lagging.index and lagging.lacking[x.i] < -0.7:
+            continue  # a credit of something booked twice before
+        amount = float(x.expected * x.dir)
+        cp_r = x.cp or x.cp_r
+        drafts.append(
+            Draft(
+                "PER-07", "fel", x.series, f"{m}", x.unit, x.line if x.kind == "sign" else x.line_r, x.account, cp_r, x.party or x.party_r, [m],
+                amount, float(x.kr), amount - float(x.kr) if x.kind == "sign" else 0.0, amount - float(x.kr) if x.kind == "sign" else 0.0, 0.95,
+                "Posten har omvänt tecken mot det som brukar bokföras" if x.kind == "sign" else f"Posten hör hemma på konto {x.account}, inte {x.account_r}",
+                "The item has the opposite sign of what is usually booked" if x.kind == "sign" else f"The item belongs on account {x.account}, not {x.account_r}",
+                other_unit="", expected_m=m, evidence=[(int(x.rid), "booked")], i=int(x.i),
+                proposal=(x.account, x.account_r, round(abs(float(x.kr)), 2), 0),
+            )
+        )  # fmt: skip
+    done = set(both.w)
+    return wanted[~wanted.index.isin(done)], left[~left.rid.isin(set(both.rid))], drafts
+
+
+def _missing(close: matching.Close, open_: pd.DataFrame, agreements: pd.DataFrame, ended_units: set[str], told: set[str], base: float) -> list[Draft]:
+    """PER-01 and PER-09 after the innocent explanations that need no other row: end, final invoice, other cadence, early."""
+    th, m, t, fit = close.th, close.m, close.t, close.fit
+    out: list[Draft] = []
+    if open_.empty:
+        return out
+    together = open_[open_.party != ""].groupby(["unit", "party"]).size()
+    by_unit = open_.groupby("unit").size()
+    due_by_unit = close.due[close.due.due].groupby("unit").size()
+    for x in open_.itertuples():
+        i = int(x.i)
+        agreement = agreements.loc[int(x.agreement_row)] if pd.notna(x.agreement_row) else None
+        sign = int(x.dir)
+        expected = float(x.expected)
+        run, last_j = 1, None
+        if x.unit in ended_units or by_unit[x.unit] >= max(4, 0.6 * due_by_unit.get(x.unit, 0)):
+            continue  # the unit has closed or moved whole
+        if agreement is not None and agreement.to_m < m:
+            same = agreements[(agreements.unit == x.unit) & (agreements.account == x.account) & (agreements.to_m >= m) & (agreements.from_m <= m)]
+            same = same[(same.party == agreement.party) & (same.ref == agreement.ref) & (same.text == agreement.text)]
+            if same.empty:
+                continue  # the register says that it has ended
+            agreement = same.iloc[0]
+        if agreement is not None and pd.notna(agreement.cadence) and int(agreement.cadence) != int(x.cadence) and agreement.to_m >= m:
+            phase = agreement.phase - 1 if pd.notna(agreement.phase) and agreement.phase >= 1 else m
+            if (m - phase) % int(agreement.cadence) != 0:
+                continue  # the register says another cadence from now on
+        if i >= 0:
+            posted = np.flatnonzero(fit.history[i, :t] == 1)
+            empty = fit.history[i, :t]
+            j = t - 1
+            first_missing = t
+            while j >= 0 and empty[j] != 1:
+                if empty[j] == -1:
+                    run += 1
+                    first_missing = j
+                j -= 1
+            last_j = int(posted[-1]) if len(posted) else None
+            if last_j is not None:
+                if close.final[i, last_j]:
+                    continue  # the last invoice said so
+                ratio_last = (fit.pos[i, last_j] - fit.neg[i, last_j]) / max(expected, 1)
+                if x.scale < 0.06 and 0.08 < ratio_last < 0.88 and agreement is None:
+                    continue  # a part of the usual amount: a final invoice
+                ahead = (fit.pos[i, last_j] - fit.neg[i, last_j]) / max(expected, 1)
+                if ahead >= run + 0.7 and x.cadence <= 2:
+                    continue  # the last posting covered this month as well: quarterly in advance, or booked early
+            if run > (3 if x.cadence == 1 else 1) and agreement is None and x.series not in told:
+                continue  # silent for long before anybody looked: an old ending
+            window = slice(max(0, t - int(x.cadence) + 1), t + 1)
+            if x.cadence > 1 and 0.6 <= fit.pos[i, window].sum() / expected:
+                continue  # paid in smaller parts since
+            if x.cadence > 1:
+                base_rows = close.fit.frame.index[(fit.frame.base == fit.frame.base.iloc[i]) & (fit.frame.grain == "base")]
+                if len(base_rows) and 0.6 <= fit.pos[base_rows[0], window].sum() / expected <= 1.5:
+                    continue
+        else:
+            run = max(1, int((m - x.last_m) // max(1, x.cadence)))
+            first_missing = t - (run - 1) * int(x.cadence)
+        rule = _rule_for(sign)
+        hits = int(x.hits)
+        chance = base
+        if agreement is not None:
+            chance = 0.97
+        else:
+            if x.party and together.get((x.unit, x.party), 1) > 1:
+                chance *= 0.6
+            if hits < 6 and x.cadence == 1:
+                chance *= 0.9
+            if x.cadence >= 3:
+                chance *= 0.97 if hits >= 6 else 0.85
+            if x.slots and hits / x.slots < 0.8:
+                chance *= 0.8
+            if run >= 3:
+                chance *= 0.8
+        tier = "fel" if chance >= th.assert_at else "fråga"
+        amount = sign * expected
+        accrual = (th.accrued_income_account, x.account) if sign > 0 else (x.account, th.accrued_cost_account)
+        months = [close.m0 + j for j in range(first_missing, t + 1) if (i < 0 and (t - j) % int(x.cadence) == 0) or (i >= 0 and fit.history[i, j] == -1) or j == t]
+        key = str(agreement.agreement_id) if agreement is not None else x.series
+        other = str(agreement.other_unit) if agreement is not None else ""
+        source = ("avtalet" if agreement is not None else f"{hits} tidigare bokningar", "the agreement" if agreement is not None else f"{hits} earlier postings")
+        evidence = []
+        if i >= 0 and last_j is not None:
+            evidence = [(-(close.m0 + last_j), "earlier")]  # resolved to rows by the engine
+        out.append(
+            Draft(
+                rule, tier, key, f"{close.m0 + first_missing}", x.unit, x.line, x.account, x.cp, x.party, months, amount * len(months), 0.0, amount * len(months),
+                0.0 if tier == "fel" else amount, round(float(chance), 2),
+                f"{month_name(m)}: väntat belopp enligt {source[0]} är varken bokfört eller upplupet",
+                f"{month_name(m)}: the amount expected from {source[1]} is neither booked nor accrued",
+                other_unit=other, agreement=str(agreement.agreement_id) if agreement is not None else "", expected_m=m,
+                proposal=(*accrual, round(expected * len(months), 2), m + 1), evidence=evidence, i=i,
+            )
+        )  # fmt: skip
+    return out
+
+
+def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fiscal_first: int) -> list[Draft]:
+    """More than was due: earlier months in one go (PER-02), a late row (PER-05), the next month's row (PER-05) or a double (PER-06)."""
+    th, m, t, fit = close.th, close.m, close.t, close.fit
+    out: list[Draft] = []
+    due = close.due.set_index("i")
+    present = expected.set_index("i")
+    extra_rows = left[left.i.isin(due.index)].copy()
+    direction = extra_rows.i.map(due.dir)
+    extra_rows["along"] = extra_rows.kr * direction
+    extra_rows["want"] = extra_rows.i.map(due.expected)
+    extra_rows = extra_rows[extra_rows.along > 0.4 * extra_rows.want]
+    groups = {i: g for i, g in extra_rows.groupby("i")}
+    big = present[(present.state == "present") & (present.booked > th.over_share * present.expected)]
+    candidates = sorted({int(i) for i in set(groups) | set(big.index)})
+    month_rows = close.rows
+    for i in candidates:
+        x = due.loc[i]
+        want = float(x.expected)
+        if want < th.materiality:
+            continue
+        rows = groups.get(i)
+        single = float(present.booked[i]) - want if i in big.index else 0.0
+        extra = (float(rows.along.sum()) if rows is not None else 0.0) + single
+        k = extra / want
+        lacking = float(close.deficits.lacking.get(i, 0.0))
+        first_open = int(close.deficits.first_open.get(i, -1))
+        tolerance = max(0.15, min(3 * float(x.scale), 0.6))
+        mine = month_rows[(month_rows.i == i)]
+        own = present.booked.get(i, 0.0)
+        ids = [(int(r), "booked") for r in (rows.rid if rows is not None else mine.rid)]
+        sign = int(x.dir)
+        slot_now = bool(x.due)
+        said = mine if rows is None else rows
+        sf = said.sf.min() if said.sf.notna().any() else None
+        st = said.st.max() if said.st.notna().any() else None
+        common = {"i": int(i), "evidence": ids, "expected_m": m}
+        if lacking >= 0.65 and first_open >= 0 and k >= 0.6 and _explained_then(close, x, first_open):
+            lacking = 0.0
+        if lacking >= 0.65 and first_open >= 0 and k <= lacking + max(tolerance, 0.35) and k >= 0.6:
+            months = [close.m0 + j for j in range(first_open, t) if fit.history[i, j] == -1][: max(1, round(k))]
+            prior = [mm for mm in months if mm < fiscal_first]
+            if _same_rhythm(close, i, k):
+                continue  # the second time: billing has become slower, nothing was forgotten
+            late = len(months) == 1 and rows is not None and m - months[0] <= max(2, int(x.cadence))
+            dated = rows is not None and ((sf is not None and sf <= months[-1]) or (rows.voucher_date.notna().any() and _m(rows.voucher_date.min()) < m))
+            rule = "PER-05" if late and dated and not prior else "PER-02"
+            # Three months in one at the end of a quarter may be a new way of billing: asked the first time, known the second.
+            quarterly = rows is None and x.cadence == 1 and not prior and len(months) == 2 and round(k) == 2 and m % 3 == 2
+            out.append(
+                Draft(
+                    rule, "fråga" if quarterly else "fel", x.series, f"{months[0]}", x.unit, x.line, x.account, x.cp, x.party, [*months, m], sign * want, sign * (own or 0.0) + sign * extra,
+                    -sign * extra, -sign * extra * len(prior) / max(1, len(months)), 0.95,
+                    f"{len(months)} tidigare månad(er) bokförd(a) i {month_name(m)}" + (", därav föregående år" if prior else ""),
+                    f"{len(months)} earlier month(s) booked in {month_name(m)}" + (", of which last year" if prior else ""), **common,
+                )
+            )  # fmt: skip
+            continue
+        if rows is None:
+            if not slot_now or k < 0.8:
+                continue
+            near_whole = abs(k - round(k)) < 0.12 and round(k) >= 1
+            if x.scale > 0.1 or not near_whole:
+                continue
+            if st is not None and st >= m + round(k) - 1:
+                continue  # it says that it covers the months to come
+            if round(k) + 1 in (2, 3, 4, 6, 12) and sf is not None and st is not None and st - sf + 1 == round(k) + 1 and st >= m:
+                continue
+            earlier = sf is not None and sf < m
+            out.append(
+                Draft(
+                    "PER-02", "fel" if earlier else "fråga", x.series, f"{m}", x.unit, x.line, x.account, x.cp, x.party, [m], sign * want, sign * float(own), -sign * extra,
+                    -sign * extra, 0.9 if earlier else 0.5, f"{round(k) + 1} gånger det vanliga beloppet i {month_name(m)}", f"{round(k) + 1} times the usual amount in {month_name(m)}", **common,
+                )
+            )  # fmt: skip
+            continue
+        # An extra row of about the usual amount and nothing lacking.
+        if float(x.multiple) > 1.25:
+            continue
+        for r in rows.itertuples():
+            ratio = r.along / want
+            if not slot_now and x.cadence == 1:
+                continue  # open in a month that used to be closed
+            if not slot_now:
+                # off its month: late and early are told elsewhere, a third of the amount is a new cadence
+                if abs(ratio - 1) > min(tolerance, 0.2):
+                    continue
+                prev = fit.pos[i, max(0, t - 2) : t].sum()
+                if prev < 0.8 * want:
+                    continue
+            if abs(ratio - 1) > max(0.06, tolerance if x.scale > 0.02 else 0.06):
+                continue
+            twin = mine[(mine.rid != r.rid)]
+            twin = twin.iloc[(twin.kr - r.kr).abs().argsort()[:1]] if len(twin) else twin
+            if len(twin) == 0:
+                last = close.con.execute("select * from f_line where (fine = ? or base = ?) and m < ? order by m desc, rid desc limit 1", [x.series, x.series, m]).df()
+                twin = last
+            if len(twin) == 0:
+                continue
+            b = twin.iloc[0]
+            said_r = r.sf if pd.notna(r.sf) else None
+            said_b = b.sf if pd.notna(b.sf) else None
+            offset = _usual_offset(close, i)
+            if x.cadence <= 2 and said_r is not None and offset is not None and said_r - m > offset:
+                out.append(_early(close, x, r, sign, int(i), int(said_r - offset)))
+                continue
+            if x.cadence <= 2 and said_b is not None and offset is not None and said_b - m > offset and int(b.m) == m:
+                out.append(_early(close, x, b, sign, int(i), int(said_b - offset)))
+                continue
+            if said_r is not None and said_b is not None and said_r != said_b:
+                if said_r < said_b or said_r < m:
+                    out.append(
+                        Draft("PER-05", "fråga", x.series, f"{m}", x.unit, x.line, x.account, x.cp, x.party, [int(said_r), m], 0.0, float(r.kr), -float(r.kr), 0.0, 0.6,
+                              f"Avser {month_name(int(said_r))}", f"Is for {month_name(int(said_r))}", **{**common, "evidence": [(int(r.rid), "booked")]})
+                    )  # fmt: skip
+                continue
+            same_text = r.stem == b.stem or matching.similar(r.stem, b.stem)
+            same_ref = r.ref != "" and (r.ref == b.ref or matching.similar(r.ref, b.ref))
+            no_ref = r.ref == "" and b.ref == ""
+            exact = abs(r.kr - b.kr) < 0.005
+            if not same_text and not same_ref:
+                continue  # another thing from the same supplier
+            sure = same_ref or exact or (no_ref and same_text)
+            tier = "fel" if sure and (x.scale < 0.3 or exact) else "fråga"
+            if x.scale > 0.08 and not exact and not same_ref:
+                tier = "fråga"
+            out.append(
+                Draft(
+                    "PER-06", tier, x.series, f"{m}", x.unit, x.line, x.account, x.cp, x.party, [m], sign * want, sign * want + float(r.kr), -float(r.kr), -float(r.kr),
+                    0.95 if tier == "fel" else 0.6, f"Två bokningar i {month_name(m)} där det brukar vara en", f"Two postings in {month_name(m)} where there used to be one",
+                    **{**common, "evidence": [(int(r.rid), "double"), (int(b.rid), "first")]}, proposal=(_reverse(x.account, "")[0], "", round(abs(float(r.kr)), 2), 0),
+                )
+            )  # fmt: skip
+    return out
+
+
+def _same_rhythm(close: matching.Close, i: int, k: float) -> bool:
+    """Return whether the posting before this one also held about as many occasions after as long a silence."""
+    fit, t = close.fit, close.t
+    posted = np.flatnonzero(fit.pos[i, :t] > 0.2 * fit.expected[i])
+    if len(posted) < 3:
+        return False
+    gap_now, gap_before = t - posted[-1], posted[-1] - posted[-2]
+    size = (fit.pos[i, posted[-1]] - fit.neg[i, posted[-1]]) / max(fit.expected[i], 1.0)
+    return gap_now == gap_before and gap_now > fit.cadence[i] and abs(size - (k + 1)) < 0.35
+
+
+def _explained_then(close: matching.Close, x: pd.Series, column: int) -> bool:
+    """Return whether the empty month had a row without a name that was the posting after all (party or counterparty left out)."""
+    want, spread = float(x.expected), max(0.1, min(3 * float(x.scale), 0.5))
+    got = close.con.execute(
+        """
+        select count(*) from f_line
+        where m = ? and unit = ? and account = ? and not interim and base <> ? and fine <> ? and (party = '' or party = ?) and abs(kr * ? / ? - 1) <= ?
+        """,
+        [close.m0 + column, x.unit, x.account, x.base, x.series, x.party, int(x.dir), want, spread],
+    ).fetchone()
+    return bool(got and got[0])
+
+
+def _reverse(account: str, contra: str) -> tuple[str, str]:
+    return account, contra
+
+
+def _early(close: matching.Close, x: pd.Series, r: object, sign: int, i: int, belongs: int) -> Draft:
+    m, th = close.m, close.th
+    belongs = max(belongs, m + 1)
+    accounts = (x.account, th.prepaid_income_account) if sign > 0 else (th.prepaid_cost_account, x.account)
+    return Draft(
+        "PER-05", "fel", x.series, f"{m}", x.unit, x.line, x.account, x.cp, x.party, [m, belongs], 0.0, float(r.kr), -float(r.kr), 0.0, 0.9,
+        f"Hör till {month_name(belongs)} men är bokförd i {month_name(m)}", f"Belongs to {month_name(belongs)} but is booked in {month_name(m)}",
+        expected_m=belongs, evidence=[(int(r.rid), "booked")], i=i, proposal=(*accounts, round(abs(float(r.kr)), 2), belongs),
+    )  # fmt: skip
+
+
+def _usual_offset(close: matching.Close, i: int) -> float | None:
+    row = close.fit.frame.iloc[i]
+    got = close.con.execute(
+        "select sf - m from f_line where sf is not null and m < ? and m >= ? and " + ("fine" if row.grain == "fine" else "base") + " = ? order by m desc limit 4",
+        [close.m, close.m - 13, row.series],
+    ).fetchall()
+    offsets = {r[0] for r in got}
+    return float(got[0][0]) if len(got) >= 3 and len(offsets) == 1 else None
+
+
+def _m(value: object) -> int:
+    stamp = pd.Timestamp(value)
+    return stamp.year * 12 + stamp.month - 1

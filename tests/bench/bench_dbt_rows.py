@@ -1,0 +1,177 @@
+"""How long the dbt project takes on a synthetic ledger, node by node, beside the same marts by bare SQL.
+
+    python tests/bench/bench_dbt_rows.py 1_000_000 [10_000_000 …]
+
+What belongs here: the synthetic raw layer (DuckDB range()) and the timing of dbt in this process. What does not: the readers and
+the whole monthly run.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import duckdb
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(REPOSITORY), str(REPOSITORY / "tests" / "dbt_project")]
+
+from raw_fixture import RawHome  # noqa: E402
+
+MONTHS = [f"{year}-{month:02}" for year in (2013, 2014, 2015) for month in range(1, 13)]
+UNITS = 500
+
+LINES = """
+select
+    'ledger_' || period as load_id, 'huvudbok_' || period || '.se' as source_file,
+    row_number() over () + 0 as source_row, 'TRANS' as line_kind, period,
+    'A' as voucher_series, cast(i // 5 as varchar) as voucher_number,
+    cast(period || '-15' as date) as voucher_date, cast(period || '-15' as date) as transaction_date,
+    cast(period || '-20' as date) as registration_date,
+    case when i % 5 = 0 then cast(3010 + h % 400 as varchar) when i % 5 = 1 then cast(5010 + h % 300 as varchar)
+        when i % 5 = 2 then cast(6010 + h % 900 as varchar) when i % 5 = 3 then cast(7010 + h % 800 as varchar)
+        else cast(1510 + h % 300 as varchar) end as account,
+    cast((case when i % 5 = 0 then -1 else 1 end) * ((h // 7) % 1000000) / 100 as decimal(18, 2)) as amount,
+    case when i % 5 = 4 then null else 'U' || lpad(cast((h // 11) % {units} as varchar), 4, '0') end as unit,
+    cast(100 + (h // 13) % 80 as varchar) as activity, null::varchar as sub_activity,
+    case when h % 4 = 0 then cast(10000 + (h // 17) % 2000 as varchar) end as project, null::varchar as cost_object,
+    case when i % 5 = 4 then null when h % 6 = 0 then cast(100 + (h // 19) % 40 as varchar)
+        else cast(810 + (h // 19) % 70 as varchar) end as counterparty,
+    'Verifikation ' || cast(i // 5 as varchar) as voucher_text, 'Faktura ' || cast(h % 100000 as varchar) as row_text,
+    null::decimal(18, 4) as quantity,
+    case when h % 3 = 0 then cast(h % 5000 as varchar) end as party,
+    case when h % 3 = 0 then 'Leverantör ' || cast(h % 5000 as varchar) end as party_name,
+    case when h % 3 = 0 then cast(h % 1000000 as varchar) end as reference,
+    null::date as service_from, null::date as service_to
+from (select i, hash(i + {offset}) as h, '{period}' as period from range({rows}) as t(i))
+"""
+
+
+def make_home(home: Path, rows: int) -> None:
+    """Write a home's raw layer: `rows` voucher rows over 36 monthly loads, and a year's budget by unit, account and month."""
+    raw = RawHome(home)
+    raw.load(
+        "organisation",
+        kind="organisation",
+        delivery="2013-01",
+        unit=[{"unit": f"N{n:02}", "name": f"Nämnd {n}"} for n in range(12)]
+        + [{"unit": f"K{n:03}", "name": f"Kontor {n}", "parent": f"N{n % 12:02}"} for n in range(60)]
+        + [{"unit": f"U{n:04}", "name": f"Enhet {n}", "parent": f"K{n % 60:03}"} for n in range(UNITS)],
+    )
+    for year in (2013, 2014, 2015):
+        raw.load(
+            f"budget_{year}",
+            kind="budget",
+            delivery=f"{year}-01",
+            period_from=f"{year}-01",
+            period_to=f"{year}-12",
+            budget_line=[
+                {"fiscal_year": year, "account": account, "unit": f"U{n:04}", "amount": amount, "counterparty": "870"}
+                for n in range(UNITS)
+                for account, amount in (("3010", -100000), ("5010", 500000), ("6010", 90000), ("7010", 70000))
+            ],
+        )
+    for period in MONTHS:
+        raw.load(f"ledger_{period}", delivery=period, period_from=period, period_to=period, ledger_line=[])
+    raw.write()
+    connection = duckdb.connect()
+    per_month = rows // len(MONTHS)
+    for number, period in enumerate(MONTHS):
+        count = per_month if number < len(MONTHS) - 1 else rows - per_month * (len(MONTHS) - 1)
+        path = home / "raw" / "ledger_line" / f"ledger_{period}.parquet"
+        sql = LINES.format(units=UNITS, period=period, rows=count, offset=number * per_month)
+        connection.execute(f"copy ({sql}) to '{path}' (format parquet, compression zstd)")
+    register = home / "raw" / "load_entity.parquet"
+    connection.execute(
+        f"""
+        create table entities as select * from read_parquet('{register}');
+        update entities set rows = found.n, amount = found.a from (
+            select load_id, count(*) as n, sum(amount) as a
+            from read_parquet('{home}/raw/ledger_line/ledger_*.parquet') group by load_id
+        ) as found where entities.load_id = found.load_id;
+        copy entities to '{register}' (format parquet);
+        create table loads as select * from read_parquet('{home}/raw/load.parquet');
+        update loads set rows_in = entities.rows, rows_kept = entities.rows from entities where loads.load_id = entities.load_id;
+        copy loads to '{home}/raw/load.parquet' (format parquet)
+        """
+    )
+
+
+def run_dbt(home: Path, *args: str) -> tuple[float, object]:
+    """Run one dbt command in this process; return its seconds and result."""
+    from dbt.cli.main import dbtRunner
+
+    os.environ.update(
+        AVVIK_HOME=str(home),
+        DBT_TARGET_PATH=str(home / "target"),
+        DBT_LOG_PATH=str(home / "logs"),
+        DBT_SEND_ANONYMOUS_USAGE_STATS="false",
+    )
+    project = str(REPOSITORY / "dbt_project")
+    start = time.perf_counter()
+    result = dbtRunner().invoke(
+        [*args, "--project-dir", project, "--profiles-dir", project, "--quiet", "--log-level-file", "none"]
+    )
+    seconds = time.perf_counter() - start
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+
+    DuckDBConnectionManager.close_all_connections()
+    return seconds, result
+
+
+def bare_sql(home: Path, compiled: Path) -> float:
+    """Compute the same tables by the same SQL in one DuckDB connection, without dbt: no tests, contracts or comments."""
+    import json
+
+    manifest = json.loads((compiled / "manifest.json").read_text())
+    results = json.loads((compiled / "run_results.json").read_text())["results"]
+    order = [r["unique_id"] for r in results if r["unique_id"].startswith("model.")]
+    folder = home / "bare"
+    folder.mkdir()
+    connection = duckdb.connect(str(folder / "warehouse.duckdb"))
+    connection.execute(f"attach '{folder}/reporting.duckdb' as reporting; set preserve_insertion_order = false")
+    connection.execute("create schema staging; create schema core; create schema reference; create schema reporting.marts")
+    for seed in ("report_line", "report_line_account", "counterparty_group"):
+        path = REPOSITORY / "dbt_project" / "seeds" / f"{seed}.csv"
+        connection.execute(f"create table reference.{seed} as select * from read_csv('{path}', all_varchar = false)")
+    seconds = 0.0
+    code = {r["unique_id"]: r["compiled_code"] for r in results}
+    for unique_id in order:
+        node = manifest["nodes"][unique_id]
+        kind = "view" if node["config"]["materialized"] == "view" else "table"
+        start = time.perf_counter()
+        connection.execute(f"create {kind} {node['database']}.{node['schema']}.{node['name']} as {code[unique_id]}")
+        seconds += time.perf_counter() - start
+    connection.close()
+    return seconds
+
+
+def main() -> None:
+    """Measure each size named on the command line."""
+    for rows in [int(text) for text in sys.argv[1:]] or [1_000_000]:
+        with tempfile.TemporaryDirectory(prefix="avvik-bench-") as name:
+            home = Path(name)
+            make_home(home, rows)
+            raw_mb = sum(path.stat().st_size for path in (home / "raw").rglob("*.parquet")) / 2**20
+            print(f"{rows:>12,} rows, {raw_mb:.0f} MB raw Parquet")
+            print(f"   dbt parse {run_dbt(home, 'parse')[0]:6.1f} s")
+            seconds, result = run_dbt(home, "build", "--exclude-resource-type", "unit_test")
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+            failed = [r.node.name for r in result.result if str(r.status) in ("error", "fail", "skipped")]
+            print(f"   dbt build {seconds:6.1f} s, peak {peak:.0f} MB, failed: {failed or 'none'}")
+            kinds: dict[str, float] = {}
+            for outcome in result.result:
+                kinds[outcome.node.resource_type] = kinds.get(outcome.node.resource_type, 0) + outcome.execution_time
+            print("   seconds by kind:", {str(kind): round(value, 1) for kind, value in kinds.items()})
+            for outcome in sorted(result.result, key=lambda item: -item.execution_time)[:16]:
+                print(f"   {outcome.execution_time:8.2f} s  {outcome.node.name}")
+            seconds = bare_sql(home, home / "target")
+            print(f"   bare SQL  {seconds:6.1f} s")
+
+
+if __name__ == "__main__":
+    main()
