@@ -32,7 +32,6 @@ def monthly_job() -> dg.UnresolvedAssetJobDefinition:
         selection=dg.AssetSelection.all(),
         executor_def=dg.in_process_executor,
         description="From inbox to published: takes in the chosen months' deliveries, builds everything, checks, publishes.",
-        tags={"avvik/job": JOB_NAME},
     )
 
 

@@ -27,6 +27,8 @@ _CONFIG = """\
 # Written by avvik the first time; yours to change.
 telemetry:
   enabled: false
+nux:
+  enabled: false
 # The warehouse has one writer. The home's lock guarantees it; the queue makes runs wait in an orderly way. No pools: their slots
 # outlive a killed run, and the next one would wait for ever.
 concurrency:

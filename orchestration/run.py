@@ -116,6 +116,7 @@ def _run(settings: Settings, months: list[tuple[str, str]], progress: Progress |
     from orchestration.instance import close_dead_runs, holder_tag, home_instance
 
     wanted = [period for start, end in months for period in month_range(start, end)]
+    asked = {PERIODS_TAG: ",".join(wanted)} if len(months) > 1 else {}
     observer = Observer(progress, lock_wait=wait)
     result = RunResult(deliveries=observer.deliveries)
     definitions = build_definitions(settings)
@@ -133,7 +134,7 @@ def _run(settings: Settings, months: list[tuple[str, str]], progress: Progress |
                 )
                 outcome = job.execute_in_process(
                     instance=instance,
-                    tags={**partitions, **holder_tag(), PERIODS_TAG: ",".join(wanted)},
+                    tags={**partitions, **holder_tag(), **asked},
                     asset_selection=None if number == len(months) else taking_in,
                     run_config=_QUIET,
                     raise_on_error=False,

@@ -34,7 +34,7 @@
 
 {# 'YYYY-MM' of a year and a month number. #}
 {% macro period_name(year, month) -%}
-    cast({{ year }} as string) || '-' || lpad(cast({{ month }} as string), 2, '0')
+    cast({{ year }} as string) || '-' || substr(cast(100 + {{ month }} as string), 2, 2)
 {%- endmacro %}
 
 {# A twelfth of an amount in whole öre, towards zero. #}

@@ -13,14 +13,18 @@ with found as (
         "budget_line": "stg_raw__budget_lines",
         "forecast_line": "stg_raw__forecast_lines",
     }.items() %}
-    select
-        load_id,
-        '{{ entity }}' as entity,
-        count(*) as rows_found,
-        cast(sum(amount) as decimal(38, 2)) as amount_found
-    from {{ ref(model) }}
-    group by load_id
-    {% if not loop.last %}union all{% endif %}
+        select
+            load_id,
+            '{{ entity }}' as entity,
+            count(*) as rows_found,
+            -- correction history (RTRANS, BTRANS) stands beside the bookings and is not part of a file's amount
+            cast(
+                sum({% if entity == "ledger_line" %}case when line_kind = 'TRANS' then amount else 0 end{% else %}amount{% endif %})
+                as decimal(38, 2)
+            ) as amount_found
+        from {{ ref(model) }}
+        group by load_id
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
 

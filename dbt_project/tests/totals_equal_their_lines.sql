@@ -15,7 +15,7 @@ with part as (
         follow_up.unit_code,
         lines.parent_report_line as report_line,
         {% for measure in measures %}
-        sum(follow_up.{{ measure }}) as {{ measure }}{% if not loop.last %},{% endif %}
+            sum(follow_up.{{ measure }}) as {{ measure }}{% if not loop.last %},{% endif %}
         {% endfor %}
     from {{ ref("follow_up") }} as follow_up
     inner join {{ ref("dim_report_line") }} as lines
@@ -41,7 +41,7 @@ where
         follow_up.is_total
         and (
             {% for measure in measures %}
-            follow_up.{{ measure }} is distinct from part.{{ measure }}{% if not loop.last %} or{% endif %}
+                follow_up.{{ measure }} is distinct from part.{{ measure }}{% if not loop.last %} or{% endif %}
             {% endfor %}
         )
     )

@@ -67,7 +67,10 @@ select
     expected.budget_year as expected_budget_year,
     follow_up.forecast_year,
     expected.forecast_year as expected_forecast_year
-from (select * from {{ ref("follow_up") }} where not is_total) as follow_up
+from (
+    select * from {{ ref("follow_up") }}
+    where not is_total
+) as follow_up
 full outer join expected
     on
         follow_up.report_period = expected.report_period

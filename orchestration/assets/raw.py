@@ -135,6 +135,10 @@ def raw_assets(settings: Settings, partitions: dg.PartitionsDefinition) -> list[
     def take_in_deliveries(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         results = _take_in(settings, list(context.partition_keys), context)
         files = [file for result in results for file in result.files]
+        for result in (result for result in results if result.files):
+            listed = [file.file_name for file in result.files]
+            seen = dg.AssetMaterialization(inbox.key, "Files found", plain({"files": listed}), partition=result.delivery)
+            context.log_event(seen)
         for spec in (spec for spec in specs if spec.key in context.selected_asset_keys):
             name = spec.key.path[-1]
             for result in results:

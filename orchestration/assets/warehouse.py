@@ -4,6 +4,7 @@ What belongs here: dbt's nodes and results as Dagster sees them. What does not: 
 """
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 import dagster as dg
@@ -13,13 +14,15 @@ from dagster_dbt import DagsterDbtTranslator
 from orchestration import dbt_runner, register
 from orchestration.assets.common import LOCK, OWNERS, PREVIEW_ROWS, observer, periods_of, plain, preview, public_columns
 from orchestration.dbt_runner import Node, Project
-from orchestration.errors import Text
+from orchestration.errors import Text, language
 from orchestration.publish import SCHEMA, Build, begin_build, finish_build, reporting_path, warehouse_path
 from orchestration.settings import Settings
 
 _BUILT = ("model", "seed", "snapshot")
 #: Failing rows that a check shows: enough to see what is wrong.
 _FAILING_ROWS = 10
+#: Of those, how many are told in the message.
+_SAID_ROWS = 3
 
 
 class Translator(DagsterDbtTranslator):
@@ -185,7 +188,7 @@ def _events(
                 metadata = {"seconds": node.seconds, **_table_metadata(connection, manifest["nodes"][node.unique_id])}
                 yield node.unique_id, dg.MaterializeResult(asset_key=specs[node.unique_id].key, metadata=plain(metadata))
             elif node.unique_id in checks and node.status != "skipped":
-                yield node.unique_id, _check_result(connection, node, checks[node.unique_id])
+                yield node.unique_id, _check_result(connection, _node(manifest, node.unique_id), node, checks[node.unique_id])
 
 
 def _table_metadata(connection: duckdb.DuckDBPyConnection, props: Mapping[str, Any]) -> dict[str, Any]:
@@ -198,7 +201,9 @@ def _table_metadata(connection: duckdb.DuckDBPyConnection, props: Mapping[str, A
     return {"dagster/row_count": rows, "preview": preview(props["name"], shown)}
 
 
-def _check_result(connection: duckdb.DuckDBPyConnection, node: Node, spec: dg.AssetCheckSpec) -> dg.AssetCheckResult:
+def _check_result(
+    connection: duckdb.DuckDBPyConnection, props: Mapping[str, Any], node: Node, spec: dg.AssetCheckSpec
+) -> dg.AssetCheckResult:
     passed = node.status == "pass"
     metadata: dict[str, Any] = {"seconds": node.seconds}
     description = None
@@ -207,12 +212,12 @@ def _check_result(connection: duckdb.DuckDBPyConnection, node: Node, spec: dg.As
         if node.failures:
             metadata["failing rows"] = node.failures
         if node.sql and node.status in ("fail", "warn") and node.unique_id.startswith("test."):
-            failing = connection.sql(node.sql).limit(_FAILING_ROWS).to_arrow_table()
+            stored = props["config"].get("store_failures")
+            failing = (
+                connection.sql(f"from {props['relation_name']}" if stored else node.sql).limit(_FAILING_ROWS).to_arrow_table()
+            )
             metadata["examples"] = preview(spec.name, failing, _FAILING_ROWS)
-            columns = public_columns(spec.name, failing.column_names)
-            examples = "; ".join(", ".join(f"{c} {row[c]}" for c in columns) for row in failing.slice(0, 3).to_pylist())
-            count = node.failures
-            description = str(Text(sv=f"{count} rader, t.ex. {examples}", en=f"{count} rows, such as {examples}"))
+            description = _said(spec.name, props["config"].get("meta") or {}, failing.to_pylist(), node.failures or 0)
     return dg.AssetCheckResult(
         asset_key=spec.asset_key,
         check_name=spec.name,
@@ -221,6 +226,27 @@ def _check_result(connection: duckdb.DuckDBPyConnection, node: Node, spec: dg.As
         description=description,
         metadata=plain(metadata),
     )
+
+
+def _said(name: str, meta: Mapping[str, Any], rows: list[dict[str, Any]], count: int) -> str:
+    """Return what a failed test tells the user: its own sentence for each row (meta `message_sv`, `message_en`), else the rows."""
+    shown = rows[:_SAID_ROWS]
+    more = Text(sv=f" (och {count - len(shown)} till)", en=f" (and {count - len(shown)} more)") if count > len(shown) else ""
+    template = meta.get(f"message_{language()}")
+    if template:
+        sentences = [template.format_map({column: _value(value) for column, value in row.items()}) for row in shown]
+        return " ".join(sentences) + str(more)
+    columns = public_columns(name, rows[0] if rows else [])
+    return "; ".join(", ".join(f"{column} {_value(row[column])}" for column in columns) for row in shown) + str(more)
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, Decimal):
+        text = f"{value:,.2f}"
+        return text.replace(",", " ").replace(".", ",") if language() == "sv" else text
+    return str(value)
 
 
 def _failure(manifest: Mapping[str, Any], failed: list[Node], reasons: Mapping[str, str], total: int) -> Text:

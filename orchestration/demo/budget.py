@@ -17,7 +17,7 @@ from orchestration.demo.ledger import Ledger
 from orchestration.demo.municipality import ALL_MONTHS, OFFICE, Organisation, chance, months, table
 from orchestration.demo.planted import OMISSIONS
 from orchestration.demo.staff import Staff, planned_wages, po_amounts
-from orchestration.demo.streams import SEASONS, Stream, party_counterparty
+from orchestration.demo.streams import SEASONS, Stream, counterparty_of
 
 ROUNDS = ("2013-03", "2013-08", "2014-03", "2014-08", "2015-03")
 #: The office's budget for investigations, kr a year about; what is left of the frame when everything else is budgeted.
@@ -48,10 +48,6 @@ def _round(value: float, step: int) -> int:
     return round(value / step) * step
 
 
-def _counterparty(s: Stream) -> str:
-    return party_counterparty(s.parties[0]) if s.parties else ""
-
-
 class _Budget:
     def __init__(self, organisation: Organisation, year: int) -> None:
         self.organisation = organisation
@@ -77,7 +73,7 @@ class _Budget:
             self.add(s.unit, "4012", "", amounts)
         else:
             sign = -1 if s.kind == "income" else 1
-            self.add(s.unit, s.account, _counterparty(s), [sign * amount for amount in amounts], s.sub_activity)
+            self.add(s.unit, s.account, counterparty_of(s), [sign * amount for amount in amounts], s.sub_activity)
 
     def share_of_year(self, s: Stream) -> float:
         """Return how much of the budget year the stream runs. What ends with the demo's last month was budgeted to go on."""
@@ -91,7 +87,7 @@ class _Budget:
     def office_line(self, s: Stream) -> str | None:
         """Return the office's report line that a stream falls on, None for other offices' streams."""
         if self.organisation.office(s.unit, self.at) == OFFICE:
-            counterparty = self.organisation.counterparty(s.seller, self.at) if s.seller else _counterparty(s)
+            counterparty = self.organisation.counterparty(s.seller, self.at) if s.seller else counterparty_of(s)
             return line_of(s.account, counterparty)
         if s.seller and self.organisation.office(s.seller, self.at) == OFFICE:
             return line_of(s.seller_account, self.organisation.counterparty(s.unit, self.at))

@@ -29,7 +29,7 @@ from orchestration.demo.municipality import (
 )
 from orchestration.demo.planted import ONE_SIDED_RENT
 from orchestration.demo.staff import Staff
-from orchestration.demo.streams import Event, parties, party_counterparty
+from orchestration.demo.streams import Event, counterparty_of, parties, party_counterparty
 
 BANK, RECEIVABLES, VAT_IN, PREPAID = "1941", "1510", "1640", "1710"
 PAYABLES, VAT_OUT, TAX, CONTRIBUTIONS, PENSIONS, ACCRUED = "2510", "2611", "2710", "2730", "2980", "2990"
@@ -254,12 +254,12 @@ def _journals(books: _Books, period: str, events: list[Event]) -> None:
     for event in events:
         s = event.stream
         office = str(organisation.office(s.unit, period))
-        counterparty = party_counterparty(event.party) if event.party else ""
+        counterparty = counterparty_of(s, event.party)
         if event.kind == "release":
             row = _result_row(books, event, s.unit, s.account, event.amount, counterparty=counterparty, supplier=event.party)
             groups[office, "release"] += [row, Row(PREPAID, -event.amount, text=row.text)]
         elif event.kind == "depreciation":
-            row = _result_row(books, event, s.unit, s.account, event.amount)
+            row = _result_row(books, event, s.unit, s.account, event.amount, counterparty=counterparty)
             asset = _FIXED_ASSETS.get(organisation.ansvar[s.unit].type, _EQUIPMENT)[0]
             groups[office, "depreciation"] += [row, Row(asset, -event.amount, text=row.text)]
         elif event.kind == "capitalised":

@@ -41,6 +41,8 @@ SEASONS: dict[str, tuple[float, ...]] = {
     "inv": (0.25, 0.35, 0.45, 0.6, 0.7, 0.7, 0.2, 0.5, 1.4, 1.9, 2.4, 2.55),
 }
 _INDEX = 1.012
+#: Motpart is mandatory on the municipality's result rows outside payroll; this one is for entries without a party.
+NO_PARTY = "890"
 #: What the invoices of the most general streams say.
 _VARIANTS: dict[str, tuple[str, ...]] = {
     "Reparation och underhåll": (
@@ -142,6 +144,14 @@ def _category(kind: str, name: str) -> tuple[str, ...]:
 def party_counterparty(code: str) -> str:
     """Return the motpart code of a supplier or customer."""
     return (parties("suppliers").get(code) or parties("customers")[code])["counterparty"]
+
+
+def counterparty_of(s: Stream, party: str = "") -> str:
+    """Return the external motpart of a stream: its party's, or the one for entries that have no other party."""
+    if s.kind == "depreciation":
+        return NO_PARTY
+    party = party or (s.parties[0] if s.parties else "")
+    return party_counterparty(party) if party else ""
 
 
 def _common(r: dict[str, str]) -> dict[str, Any]:
@@ -350,7 +360,7 @@ def effects(event: Event, organisation: Organisation) -> list[tuple[str, str, st
         return [(s.unit, s.account, seller, event.amount), (s.seller, s.seller_account, buyer, -event.amount)]
     if event.kind == "capitalised":
         return [(s.unit, s.account, "", -event.amount), (s.unit, "4012", "", event.amount)]
-    counterparty = party_counterparty(event.party) if event.party else ""
+    counterparty = counterparty_of(s, event.party)
     sign = -1 if s.kind == "income" or event.kind == "reversal" else 1
     return [(s.unit, s.account, counterparty, sign * event.amount)]
 

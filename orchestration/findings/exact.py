@@ -97,7 +97,8 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
 def cut_off(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: set[str], explained: set[int], fiscal_first: int) -> list[Draft]:
     """PER-05 and PER-02 on rows without a series: service period, text or invoice date in another month; a prepaid cost at once."""
     rows = con.execute(
-        "select * from f_line where m = ? and not interim and line not in ('personnel', 'balance') and not internal and abs(kr) >= ? and not coalesce(is_credit, false)",
+        "select * from f_line as l where m = ? and not interim and line not in ('personnel', 'balance') and not internal and abs(kr) >= ? and not coalesce(is_credit, false) "
+        "and not exists (select 1 from f_line as c where c.m = l.m and c.unit = l.unit and c.account = l.account and c.party = l.party and c.amount = -l.amount)",
         [m, th.accrual_threshold],
     ).df()
     rows = rows[~rows.fine.isin(regular) & ~rows.base.isin(regular) & ~rows.rid.isin(explained)]
@@ -118,6 +119,13 @@ def cut_off(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: set
         """,
         [m, m - 13],
     ).df()
+    # A row without a party may be anybody's: where the account usually bills in arrears it says nothing.
+    usual = con.execute(
+        "select unit, account, avg(case when st < m then 1.0 else 0.0 end) as arrears from f_line where m < ? and m >= ? and st is not null group by unit, account",
+        [m, m - 13],
+    ).df()
+    rows = rows.merge(usual, on=["unit", "account"], how="left")
+    rows = rows[(rows.party != "") | (rows.arrears.fillna(0) < 0.25)]
     rows = rows.merge(habit, on=["unit", "account", "party"], how="left").merge(by_series, on="voucher_series", how="left")
     vm = rows.voucher_date.map(lambda v: m if pd.isna(v) else pd.Timestamp(v).year * 12 + pd.Timestamp(v).month - 1)
     rows["date_m"] = np.where((rows.before.fillna(0) < 0.1) & (rows.early_date.fillna(0) < 0.3), vm, m)

@@ -90,7 +90,9 @@ def consume(close: Close) -> tuple[pd.DataFrame, pd.DataFrame]:
     Returns (expected, left): the due series with `state` in present, missing, flipped, partial; and the rows that no expectation took.
     """
     th, due, rows = close.th, close.due, close.rows
-    expected = due[due.due & (due.expected >= th.materiality)].copy()
+    # Two occurrences are weak evidence: they must be worth asking about.
+    floor = np.where(due.hits <= 2, 10 * th.materiality, th.materiality)
+    expected = due[due.due & (due.expected >= floor)].copy()
     posted = close.fit.history[:, : close.t] == 1
     last = np.where(posted.any(axis=1), close.t - 1 - posted[:, ::-1].argmax(axis=1), 0) + close.m0
     expected["last_m"] = last[expected.i.to_numpy()]
@@ -229,7 +231,7 @@ def explain(close: Close, wanted: pd.DataFrame, left: pd.DataFrame) -> pd.DataFr
             if name + "_r" not in pair:
                 pair[name + "_r"] = pair[name]
         ratio = pair.kr * pair.dir / pair.expected
-        limit = np.maximum(tolerance, np.minimum(3 * pair.scale, 0.5)) if tolerance >= 0.1 else np.full(len(pair), tolerance)
+        limit = np.maximum(tolerance, np.minimum(3 * pair.scale, 0.35)) if tolerance >= 0.1 else np.full(len(pair), tolerance)
         pair = pair[((ratio - 1).abs() <= limit)].assign(gap=(ratio - 1).abs())
         if pair.empty:
             continue

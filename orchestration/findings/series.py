@@ -156,14 +156,15 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
         e_seas = np.where(posted[:, window], np.log(value[:, window] / seasonal[:, window]), np.nan)
     s_flat, k_flat = _mad(e_flat)
     s_seas, k_seas = _mad(e_seas)
-    use_season = (k_seas >= 6) & (s_seas < 0.7 * s_flat) & ~np.isnan(seasonal[:, t])
+    use_season = (k_seas >= 6) & (s_seas < 0.6 * s_flat) & ~np.isnan(seasonal[:, t])
     expected = np.where(use_season, seasonal[:, t], flat[:, t])
     scale = np.where(use_season, s_seas, s_flat)
     known = np.where(use_season, k_seas, k_flat)
     scale = np.where(known == 0, 0.3, np.where(known == 1, 2 * scale, scale))
     # Chance makes short rhythms. Either the amounts agree, or the rhythm has held for long.
     steady = np.where(slots > 0, hits / np.maximum(slots, 1), 0.0)
-    loose = (scale > 0.12) & ((hits < np.where(cadence == 1, 9, 5)) | (steady < 0.85)) | (scale > 0.6) | ((cadence > 1) & (scale > 0.35))
+    weak = (hits < np.where(cadence == 1, 9, 5)) | (steady < np.where(hits >= 20, 0.75, 0.85))
+    loose = ((scale > 0.12) & weak) | (scale > 0.6) | ((cadence > 1) & (scale > 0.35)) | ((cadence >= 6) & (hits <= 3) & (scale > 0.1))
     cadence[loose] = 0
     due = slot_all[:, t] & (cadence > 0) & ~np.isnan(expected)
     with np.errstate(all="ignore"):

@@ -19,7 +19,7 @@ and prints like this is a linear feasibility problem in the rounding errors e, |
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
@@ -33,6 +33,7 @@ from orchestration.proof.structure import Relation, Structure, describe, differe
 
 Verdict = Literal["exact", "rounding", "improbable", "tie", "impossible"]
 Mode = Literal["half_even", "half_away", "half_up"]
+MODES: tuple[Mode, ...] = ("half_even", "half_away", "half_up")
 
 #: A residual less probable than this is a warning (domain rule: p < 1 %).
 IMPROBABLE = 0.01
@@ -260,7 +261,7 @@ class _System:
         ]
         self.gap = self.matrix @ numpy.array(self.printed, dtype=float)
 
-    def _solve(self, objective: Any, upper: Any, limits: Any, bounds: list[tuple[float | None, float | None]]) -> Any:
+    def _solve(self, objective: Any, upper: Any, limits: Any, bounds: Sequence[tuple[float | None, float | None]]) -> Any:
         from scipy.optimize import linprog
         from scipy.sparse import csr_array, hstack
 
@@ -290,7 +291,7 @@ class _System:
         if margin > _EPS:
             return _Relaxed(True, None, result.x[:n], frozenset())
         if margin > -_EPS:
-            for mode in ("half_even", "half_away", "half_up"):
+            for mode in MODES:
                 errors = self._ties(bounded, mode)
                 if errors is not None:
                     return _Relaxed(True, mode, errors, frozenset())
@@ -351,10 +352,7 @@ class _System:
             if abs(abs(gap) - sum(self.half[i] for i in cells)) > _EPS:
                 continue
             needs_upper = {i: (self.matrix[r, i] > 0) == (gap < 0) for i in cells}
-            if not any(
-                all(self._closed(i, mode)[1 if needs_upper[i] else 0] for i in cells)
-                for mode in ("half_even", "half_away", "half_up")
-            ):
+            if not any(all(self._closed(i, mode)[1 if needs_upper[i] else 0] for i in cells) for mode in MODES):
                 return frozenset(relation.cells)
         return None
 
@@ -389,14 +387,16 @@ def _minimum_sets(system: _System, empty: _Relaxed) -> tuple[list[frozenset[Cell
             conflicts.append(frozenset(relation.cells))
     conflicts.append(empty.conflict)
     found: list[frozenset[CellId]] = []
-    state: dict[str, int] = {"complete": True, "steps": 0}
+    complete = True
+    steps = 0
     known: dict[frozenset[CellId], bool] = {}
 
     def search(chosen: frozenset[CellId], size: int, seen: set[frozenset[CellId]]) -> None:
-        state["steps"] += 1
-        if state["steps"] > MAX_STEPS:
-            state["complete"] = False
-        if chosen in seen or not state["complete"]:
+        nonlocal complete, steps
+        steps += 1
+        if steps > MAX_STEPS:
+            complete = False
+        if chosen in seen or not complete:
             return
         seen.add(chosen)
         missed = [conflict for conflict in conflicts if not conflict & chosen]
@@ -405,7 +405,7 @@ def _minimum_sets(system: _System, empty: _Relaxed) -> tuple[list[frozenset[Cell
         if not missed:
             if chosen not in known:
                 if system.programs > MAX_PROGRAMS:
-                    state["complete"] = False
+                    complete = False
                     return
                 relaxed = system.relax(chosen)
                 known[chosen] = relaxed.feasible
@@ -415,18 +415,18 @@ def _minimum_sets(system: _System, empty: _Relaxed) -> tuple[list[frozenset[Cell
             if known[chosen]:
                 found.append(chosen)
                 if len(found) >= MAX_SETS:
-                    state["complete"] = False
+                    complete = False
                 return
         if len(chosen) < size and missed:
-            for cell in sorted(min(missed, key=len)):
+            for cell in sorted(min(missed, key=lambda cells: len(list(cells)))):
                 search(chosen | {cell}, size, seen)
 
     for size in range(1, MAX_WRONG + 1):
         search(frozenset(), size, set())
-        if found or not state["complete"]:
+        if found or not complete:
             break
     if found:
-        return found, state["complete"]
+        return found, complete
     # More cells are wrong than are worth listing: one sufficient set, without the claim that it is smallest.
     chosen: frozenset[CellId] = frozenset()
     while True:

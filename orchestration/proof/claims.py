@@ -275,7 +275,8 @@ def _sentences(text: str) -> Iterator[_Sentence]:
 
 
 _SPAN = "|".join(MONTHS)
-_ORDINALS = {word: n for n, word in enumerate(["en", "två", "tre", "fyra", "fem", "sex", "sju", "åtta", "nio", "tio", "elva", "tolv"], 1)}
+_NUMERALS = ["en", "två", "tre", "fyra", "fem", "sex", "sju", "åtta", "nio", "tio", "elva", "tolv"]
+_ORDINALS = {word: n for n, word in enumerate(_NUMERALS, 1)}
 
 
 def _months(text: str) -> int | None:
@@ -302,7 +303,8 @@ def _months(text: str) -> int | None:
 
 _NUMBER = rf"(?P<number>[{MINUSES}+]?\d{{1,3}}(?:[ {JOINERS}]\d{{3}})+(?:,\d+)?|[{MINUSES}+]?\d+(?:[,.]\d+)?)"
 _AMOUNT = re.compile(
-    rf"(?P<about>\b(?:ca|cirka|omkring|ungefär|runt|drygt|knappt|nästan|närmare|minst|över|under)\.?\s+)?(?<![\w,.]){_NUMBER}[ {JOINERS}]?"
+    rf"(?P<about>\b(?:ca|cirka|omkring|ungefär|runt|drygt|knappt|nästan|närmare|minst|över|under)\.?\s+)?"
+    rf"(?<![\w,.]){_NUMBER}[ {JOINERS}]?"
     r"(?P<unit>mkr|mnkr|msek|milj\.? ?(?:kr|kronor)?|miljoner(?: kronor)?|tkr|ksek|tusen kronor|kronor|kr)\b",
     re.I,
 )
@@ -331,13 +333,16 @@ _PERIOD = re.compile(
 )
 #: After the line's name: only a part of it, or another unit's.
 _PART = re.compile(
-    r"^\w*\s+(?:\w+\s+){0,1}?(?:från|för|avseende|enligt|hos|inom|genom|på grund av|till följd|som följd|vid|i samband|avser)\b(?! (?:perioden|året|helåret|kvartalet))",
+    r"^\w*\s+(?:\w+\s+)??(?:från|för|avseende|enligt|hos|inom|genom|på grund av|till följd|som följd|vid|i samband|avser)"
+    r"\b(?! (?:perioden|året|helåret|kvartalet))",
     re.I,
 )
 #: The comparison or the movement is with something that the table does not show.
 _ELSEWHERE = re.compile(
-    r"föregående|förra|\bfjol|motsvarande period|jämfört med (?!(?:\w+\s+)?(?:års)?budget)|\bän (?:tidigare|prognos|planerat|väntat)|"
-    r"\b(?:ök|minsk|höj|sänk|förbättr|försämr|stig|sjunk|steg\b|sjönk)\w*|\bvarav\b|\bdel av\b|projekt|engångs|\bper (?:invånare|brukare|elev|månad)",
+    r"föregående|förra|\bfjol|motsvarande period|jämfört med (?!(?:\w+\s+)?(?:års)?budget)|"
+    r"\bän (?:tidigare|prognos|planerat|väntat)|"
+    r"\b(?:ök|minsk|höj|sänk|förbättr|försämr|stig|sjunk|steg\b|sjönk)\w*|"
+    r"\bvarav\b|\bdel av\b|projekt|engångs|\bper (?:invånare|brukare|elev|månad)",
     re.I,
 )
 _UNIT = re.compile(r"\b\w*(?:kontoret|nämnden|förvaltningen|enheten|enheterna|avdelningen|bolaget|skolan|roteln)s?\b", re.I)
@@ -713,10 +718,11 @@ class _Reader:
 
     def _direction_shown(self, line: str, scope: Scope, fact: _Fact) -> Text:
         label = self.facts.table.rows[self.facts.lines[line]].label
-        sign = "+" if fact.middle > 0 else ""
+        plus = "+" if fact.middle > 0 else ""
+        sv, en = (f"{plus}{_number(fact.middle, lang)} {self.facts.unit}" for lang in ("sv", "en"))
         return Text(
-            sv=f"{label}, avvikelse {_SCOPE_NAMES[scope].sv} {sign}{_number(fact.middle, 'sv')} {self.facts.unit} (+ är bättre än budget)",
-            en=f"{label}, deviation for {_SCOPE_NAMES[scope].en} {sign}{_number(fact.middle, 'en')} {self.facts.unit} (+ is favourable)",
+            sv=f"{label}, avvikelse {_SCOPE_NAMES[scope].sv} {sv} (+ är bättre än budget)",
+            en=f"{label}, deviation for {_SCOPE_NAMES[scope].en} {en} (+ is favourable)",
         )
 
     def _equality(self, sentence: _Sentence, lines: list[str], scopes: list[Scope], *, part: bool, before: str) -> None:
@@ -800,10 +806,12 @@ class _Reader:
                 shown = [format_number(100 * number, lang, 1) for number in (share, flat)]
                 size = ("+" if effect > 0 else "") + format_number(effect, lang, 1)
                 out.append(
-                    f"{label}: perioden har {shown[0]} % av årets budget, jämn fördelning över {self.months} månader ger {shown[1]} %; "
+                    f"{label}: perioden har {shown[0]} % av årets budget, "
+                    f"jämn fördelning över {self.months} månader ger {shown[1]} %; "
                     f"budgetkurvan ensam gör {size} {self.facts.unit} av periodens budget"
                     if lang == "sv"
-                    else f"{label}: the period has {shown[0]} % of the year's budget, an even spread over {self.months} months gives "
+                    else f"{label}: the period has {shown[0]} % of the year's budget, "
+                    f"an even spread over {self.months} months gives "
                     f"{shown[1]} %; the curve alone makes {size} {self.facts.unit} of the period's budget"
                 )
             self._add_other("curve", verdict, sentence, says, Text(sv=out[0], en=out[1]), (line,), actual=effect)
@@ -847,18 +855,21 @@ class _Reader:
         rest = re.search(r"kommer [^.]{0,40}ianspråkta\w*\s+(?:\w+\s+)?resterande del av året", text, re.I)
         line = topics[0] if len(topics) == 1 else self.last_topic
         if rest and line:
-            amounts = [
-                self.facts.level(line, measure, scope)
-                for measure, scope in (("forecast", "year"), ("outcome", "period"), ("budget", "year"), ("budget", "period"))
-            ]
+            wanted: tuple[tuple[Measure, Scope], ...] = (
+                ("forecast", "year"),
+                ("outcome", "period"),
+                ("budget", "year"),
+                ("budget", "period"),
+            )
+            amounts = [self.facts.level(line, measure, scope) for measure, scope in wanted]
             if all(amounts):
                 forecast, outcome, year, period = (abs(fact.middle) for fact in amounts if fact)
                 left, budget = forecast - outcome, year - period
                 verdict: Verdict = "supported" if left >= budget * Decimal("0.95") else "not_supported"
                 label = self.facts.table.rows[self.facts.lines[line]].label
                 table = Text(
-                    sv=f"{label}: prognosen har {_number(left, 'sv')} {self.facts.unit} kvar att använda, budgeten {_number(budget, 'sv')}",
-                    en=f"{label}: {_number(left, 'en')} {self.facts.unit} left in the forecast, {_number(budget, 'en')} in the budget",
+                    sv=f"{label}: kvar i prognosen {_number(left, 'sv')} {self.facts.unit}, i budgeten {_number(budget, 'sv')}",
+                    en=f"{label}: left in forecast {_number(left, 'en')} {self.facts.unit}, in budget {_number(budget, 'en')}",
                 )
                 self._add_other(
                     "timing", verdict, sentence, Text(sv=f"”{rest[0]}”", en=f"“{rest[0]}”"), table, (line,), ("year",)
@@ -873,8 +884,8 @@ class _Reader:
                 shown = self._direction_shown(about[0], "year", fact)
                 if fact.high < 0:
                     table = Text(
-                        sv=f"{shown.sv}: raden beräknas kosta mer än budget; något större måste väga över, och texten säger inte vad",
-                        en=f"{shown.en}: the line is forecast above budget; something larger must outweigh it, and the text does not say what",
+                        sv=f"{shown.sv}: raden beräknas överskrida budget; något större väger över, och texten säger inte vad",
+                        en=f"{shown.en}: the line is forecast above budget; something larger outweighs it and is not named",
                     )
                     self._add_other(
                         "direction",
@@ -990,7 +1001,8 @@ _DIRECTIONS: list[tuple[str, re.Pattern[str], bool, bool]] = [
     (
         "lower",
         re.compile(
-            r"lägre än (?:\w+\s+){0,2}budget\w*|mindre än (?:\w+\s+)?budget\w*|(?:understig|underskrid)er\b(?=[^.]*budget)|under budget",
+            r"lägre än (?:\w+\s+){0,2}budget\w*|mindre än (?:\w+\s+)?budget\w*|"
+            r"(?:understig|underskrid)er\b(?=[^.]*budget)|under budget",
             re.I,
         ),
         False,

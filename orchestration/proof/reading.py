@@ -19,7 +19,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from orchestration.errors import FileRejected, Place, Text
-from orchestration.proof.model import Cell, CellId, Column, PrintedTable, Row
+from orchestration.proof.model import Cell, CellId, PrintedTable, Row
 from orchestration.proof.numbers import JOINERS, MINUSES, parse_number, thousands_sign
 from orchestration.proof.vocabulary import LINE_KEYS, MEASURE_WORD, SCOPE_WORD, describe_column, describe_row
 
@@ -44,11 +44,11 @@ def read_printed_table(path: Path | str) -> PrintedTable:
         raise FileRejected("too_large", place, Text(sv="Filen är större än 20 MB.", en="The file is larger than 20 MB."))
     content = path.read_bytes()
     if content.startswith(b"%PDF"):
-        text = Text(
+        message = Text(
             sv="En PDF kan inte läsas direkt. Markera tabellen i PDF:en, klistra in den i en textfil och prova den.",
             en="A PDF cannot be read directly. Select the table in the PDF, paste it into a text file and prove that.",
         )
-        raise FileRejected("pdf", place, text)
+        raise FileRejected("pdf", place, message)
     if content.startswith(b"\xd0\xcf\x11\xe0"):
         raise FileRejected(
             "legacy_excel",
@@ -223,13 +223,14 @@ def _from_csv(text: str, file: str) -> PrintedTable:
     best, delimiter = (0.0, "")
     for candidate in (";", "\t", "|", ","):
         counts = Counter(len(row) for row in csv.reader(sample, delimiter=candidate))
-        columns, lines = max(counts.items(), key=lambda item: (item[0] > 1, item[1]))
-        if columns > 1 and lines / len(sample) > best + 0.01:
-            best, delimiter = lines / len(sample), candidate
+        columns, alike = max(counts.items(), key=lambda item: (item[0] > 1, item[1]))
+        if columns > 1 and alike / len(sample) > best + 0.01:
+            best, delimiter = alike / len(sample), candidate
     if not delimiter:
         return table_from_text(text, file)
     reader = csv.reader(io.StringIO(text), delimiter=delimiter)
-    grid, lines = [], []
+    grid: list[list[str]] = []
+    lines: list[int] = []
     start = 1
     for row in reader:
         if any(cell.strip() for cell in row):
@@ -512,11 +513,9 @@ def _read_block(source: list[str], block: list[_Line], file: str) -> PrintedTabl
     usable = [line for line in block if width in line.readings]
     first, last = block[0].number, block[-1].number
     rows = []
-    for line in usable:
-        label = line.label
-        if not label and line.number and source[line.number - 1].strip():
-            label = source[line.number - 1].strip()
-        rows.append(describe_row(label or f"({line.number + 1})", line.number + 1))
+    for found in usable:
+        label = found.label or (source[found.number - 1].strip() if found.number else "")
+        rows.append(describe_row(label or f"({found.number + 1})", found.number + 1))
     choices = [line.readings[width] for line in usable]
     sign = thousands_sign([cell for ways in choices for cell in ways[0]])
 
@@ -631,6 +630,3 @@ def _choose(choices: list[list[list[str]]], build: Callable[[list[list[str]]], P
         if not changed:
             break
     return picked
-
-
-__all__ = ["Column", "decode", "read_printed_table", "table_from_grid", "table_from_text"]

@@ -90,8 +90,10 @@ def _verdict(proof: Proof, lang: str) -> list[str]:
     if proof.complete or len(proof.wrong_sets) > 1:
         out = [
             say(
-                f"OMÖJLIG: minst {count} {'cell måste' if count == 1 else 'celler måste'} vara fel. Inga orundade belopp ger den här tabellen.",
-                f"IMPOSSIBLE: at least {count} {'cell' if count == 1 else 'cells'} must be wrong. No unrounded amounts print like this.",
+                f"OMÖJLIG: minst {count} {'cell' if count == 1 else 'celler'} måste vara fel. "
+                "Inga orundade belopp ger den här tabellen.",
+                f"IMPOSSIBLE: at least {count} {'cell' if count == 1 else 'cells'} must be wrong. "
+                "No unrounded amounts print like this.",
             )
         ]
     else:
@@ -150,7 +152,8 @@ def _set(proof: Proof, found: WrongSet, lang: str) -> list[str]:
                 f"följdfel: summerad från {table.rows[wrong.follows[0]].label}",
                 f"propagated: summed from {table.rows[wrong.follows[0]].label}",
             )
-        text = f"  {name} ({say('rad', 'line')} {place}): {say('tryckt', 'printed')} {show(table, wrong.cell, wrong.printed, lang)}, "
+        printed = show(table, wrong.cell, wrong.printed, lang)
+        text = f"  {name} ({say('rad', 'line')} {place}): {say('tryckt', 'printed')} {printed}, "
         if wrong.value is None or wrong.values is None:
             text += say("rätt värde kan inte bestämmas", "the right value cannot be determined")
         else:
@@ -215,7 +218,8 @@ def _claims(claims: list[Claim], lang: str) -> list[str]:
     for claim in sorted(claims, key=lambda found: (not found.fault, order[found.verdict], found.line or 10**9)):
         place = f"{say('rad', 'line')} {claim.line}: " if claim.line else ""
         out.append(
-            f"  {_in(_VERDICTS[claim.verdict], lang)}: {place}{_in(claim.says, lang)}; {say('tabellen', 'the table')}: {_in(claim.table, lang)}"
+            f"  {_in(_VERDICTS[claim.verdict], lang)}: {place}{_in(claim.says, lang)}; "
+            f"{say('tabellen', 'the table')}: {_in(claim.table, lang)}"
         )
         if claim.fault and claim.sentence:
             out.append(f"      {claim.sentence}")

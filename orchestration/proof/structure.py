@@ -24,6 +24,7 @@ SignStyle = Literal["natural", "ledger", "unsigned", "unknown"]
 #: Evidence (orders of magnitude against chance) that an inferred relation must have.
 MIN_EVIDENCE = 6.0
 _MAX_ALTERNATIVES = 100
+_MAX_INFERRED = 20  # rows in a total that no label names
 
 
 @dataclass(frozen=True)
@@ -184,11 +185,12 @@ def _misfit(table: PrintedTable, target: int, terms: tuple[tuple[int, int], ...]
 def _sign_patterns(table: PrintedTable, rows: tuple[int, ...], style: SignStyle) -> list[tuple[tuple[int, int], ...]]:
     plain = tuple((1, row) for row in rows)
     kinds = {table.rows[row].kind for row in rows}
-    if not {"income", "cost"} <= kinds or style in ("natural", "ledger"):
+    if not {"income", "cost"} <= kinds:
         return [plain]
     minus_cost = tuple((-1 if table.rows[row].kind == "cost" else 1, row) for row in rows)
     minus_income = tuple((-1 if table.rows[row].kind == "income" else 1, row) for row in rows)
-    return [minus_cost, minus_income, plain]
+    # The style only ranks: a year of negative income must not make the sums wrong.
+    return [plain, minus_cost, minus_income] if style in ("natural", "ledger") else [minus_cost, minus_income, plain]
 
 
 def _totals(table: PrintedTable, style: SignStyle, given_up: list[tuple[int, Text]]) -> list[list[TotalRow]]:
@@ -220,7 +222,7 @@ def _totals(table: PrintedTable, style: SignStyle, given_up: list[tuple[int, Tex
                 of = best.of
                 misses = of - best.held
                 text = Text(
-                    sv=f"”{row.label}” är inte summan av raderna ovanför i {misses} av {of} kolumner. En rad kan saknas i trycket.",
+                    sv=f"”{row.label}” är inte summan av raderna ovanför i {misses} av {of} kolumner. En rad kan saknas.",
                     en=f"“{row.label}” is not the sum of the rows above it in {misses} of {of} columns. A row may be missing.",
                 )
                 given_up.append((misses, text))
@@ -231,7 +233,7 @@ def _totals(table: PrintedTable, style: SignStyle, given_up: list[tuple[int, Tex
             stack = [r for r in stack if r not in rows] + [index]
             continue
         if row.key is None and not row.is_total:
-            inferred = _infer_total(table, index, [s for s in suffixes if len(s) >= 2], style, columns)
+            inferred = _infer_total(table, index, [s for s in suffixes if 2 <= len(s) <= _MAX_INFERRED], style, columns)
             if inferred:
                 out.append([inferred])
                 stack = [r for r in stack if r not in {r for _, r in inferred.terms}] + [index]
@@ -282,13 +284,12 @@ def _differences(
     patterns = [plain, tuple(-sign for sign in plain)]
     if style == "ledger":
         patterns.reverse()
-    if style in ("unsigned", "unknown"):
-        # Favourable or not in every row alike: the sign follows income and cost, and the net line as it is added up.
-        kinds = []
-        for net in _net_signs(table, totals):
-            by_kind = tuple({"cost": -1, "net": net}.get(table.rows[row].kind, 1) for row in rows)
-            kinds += [by_kind, tuple(-sign for sign in by_kind)]
-        patterns = [*kinds, *patterns] if style == "unsigned" else [*patterns, *kinds]
+    # Favourable or not in every row alike: the sign follows income and cost, and the net line as it is added up.
+    kinds = []
+    for net in _net_signs(table, totals):
+        by_kind = tuple({"cost": -1, "net": net}.get(table.rows[row].kind, 1) for row in rows)
+        kinds += [by_kind, tuple(-sign for sign in by_kind)]
+    patterns = [*kinds, *patterns] if style == "unsigned" else [*patterns, *kinds]
     patterns = list(dict.fromkeys(patterns))
 
     def fit(target: int, plus: int, minus: int, signs: tuple[int, ...]) -> tuple[int, int, float]:

@@ -123,8 +123,8 @@ def describe_column(label: str) -> Column:
     return Column(label=" ".join(label.split()), measure=measure, scope=scope)
 
 
-#: Words in a running text that speak of a report line, besides the line's own name. They tell what a sentence is about; they never
-#: decide alone that a sentence is wrong.
+#: Words in a running text that speak of a report line, besides the line's own name. They tell what a sentence is about; they
+#: never decide alone that a sentence is wrong.
 TOPICS: dict[str, re.Pattern[str]] = {
     "internal_income": re.compile(r"\bintern\w* intäkt\w*", re.I),
     "external_income": re.compile(r"\bextern\w* intäkt\w*|statsbidrag|kundfakturering|försäld verksamhet", re.I),
@@ -135,7 +135,8 @@ TOPICS: dict[str, re.Pattern[str]] = {
     "internal_rent": re.compile(r"\binternhyr\w*|lokalhyr\w*|hyreskostnad\w*", re.I),
     "other_internal_cost": re.compile(r"\bintern\w* kostnad\w*|internköp", re.I),
     "other_external_cost": re.compile(
-        r"\bövriga (?:externa )?kostnader|\bexterna kostnader|utredning\w*|konsult\w*|inhyrd personal|leverantörsfaktur\w*|systemutveckling",
+        r"\bövriga (?:externa )?kostnader|\bexterna kostnader|utredning\w*|konsult\w*|"
+        r"inhyrd personal|leverantörsfaktur\w*|systemutveckling",
         re.I,
     ),
 }

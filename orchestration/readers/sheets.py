@@ -580,7 +580,8 @@ class Workbook:
                 cut = text.rfind(b"<") if len(text) < 2**22 else len(text)
                 text, tail = text[:cut], text[cut:]
                 rows = max(rows, *map(int, _ROW_NUMBER.findall(text)), 0)
-                columns = max(columns, *(_column_number(letters) for letters in set(_WIDE_CELL.findall(text))), 0)
+                for letters, digits in set(_FAR_CELL.findall(text)):
+                    rows, columns = max(rows, int(digits)), max(columns, _column_number(letters))
                 for attributes in _ERROR_CELL.findall(text) if b"t=" in text else ():
                     place = _CELL_NAME.search(attributes)
                     if place is None:
@@ -699,7 +700,7 @@ def open_table(path: Path, source: Source, file: str, max_unpacked_mb: int = 102
 # ---------------------------------------------------------------- helpers
 
 _ROW_NUMBER = re.compile(rb"<(?:\w+:)?row\b[^>]*?\br=[\"'](\d{1,7})[\"']")
-_WIDE_CELL = re.compile(rb"\br=[\"']([A-Z]{2,3})\d{1,7}[\"']")
+_FAR_CELL = re.compile(rb"\br=[\"'](?=[A-Z]{2}|[A-Z]\d{7})([A-Z]{1,9})(\d{1,9})[\"']")  # beyond column Z or row 999 999
 _ERROR_CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*?\bt=[\"']e[\"'][^>]*)>")
 _CELL_NAME = re.compile(rb"\br=[\"']([A-Z]{1,3})(\d{1,7})[\"']")
 _MOST_CELLS = 32 * 2**20

@@ -93,6 +93,11 @@ def to_arrow(entity: str, frame: pl.DataFrame) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
+def detached(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a copy that does not keep alive the text of the chunk that its strings were cut from."""
+    return pl.DataFrame(pl.from_arrow(frame.to_arrow(compat_level=pl.CompatLevel.oldest())))
+
+
 def booked_sum(entity: str, table: pa.Table) -> Decimal:
     """The sum of a chunk's amounts; of voucher rows only the bookings."""
     columns = ["amount", "line_kind"] if entity == "ledger_line" else ["amount"]
@@ -402,7 +407,7 @@ class Sums:
         if frame.is_empty():
             return
         part = frame.group_by(self.keys).agg(pl.col("amount").cast(TOTAL).sum(), pl.len().cast(pl.Int64).alias("rows"))
-        self._parts.append(part)
+        self._parts.append(detached(part))
         self._rows += part.height
         if self._rows > 200_000 and len(self._parts) > 1:
             self._parts = [self.frame()]

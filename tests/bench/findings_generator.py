@@ -206,7 +206,7 @@ class Label:
     amount: float
     visible: str  # first close at which the ledger shows it
     accrual: float | None = None
-    secondary: set[str] = field(default_factory=set)
+    marks: set[str] = field(default_factory=set)
 
 
 @dataclass
@@ -251,6 +251,7 @@ class Generator:
         self.group = 0
         self.invoice: dict[str, int] = {}
         self.gaps: list[tuple[str, int, int]] = []
+        self.chosen: Contract | None = None
 
     # ---- the world -------------------------------------------------------------------------------------------------------
     def build(self) -> World:
@@ -325,7 +326,7 @@ class Generator:
             0 if start is None and r.random() < 0.85 else (start if start is not None else r.randint(1, 30)),
             kind=kind,
             mask=((7,), (6, 7), (7, 8))[r.randrange(3)] if cadence == 1 and kind in ("fee", "service", "sale") and r.random() < 0.15 else (),
-            noise=r.uniform(0.05, 0.08 + 0.06 * self.level) if metered else r.choice([0, 0, 0, 0.01, 0.02]),
+            noise=r.uniform(0.03, 0.06 + 0.03 * self.level) if metered else r.choice([0, 0, 0, 0.01, 0.02]),
             season=r.uniform(0.2, 0.45) if kind == "energy" else (r.uniform(0, 0.2) if kind == "fee" else 0.0),
             index=r.choice([0, 0.01, 0.02, 0.025, 0.03]),
             index_month=r.choice([0, 0, 0, 3, 6]),
@@ -695,8 +696,10 @@ class Generator:
         self.budget_frame = pd.DataFrame(rows, columns=["amount_type", "period", "unit_code", "account", "report_line", "amount"])
 
     # ---- errors ----------------------------------------------------------------------------------------------------------
-    def label(self, kind, rules, units, lines, periods, cps, parties, amount, visible, accrual=None, secondary=()) -> None:
-        self.labels.append(Label(len(self.labels), kind, rules, set(units), set(lines), set(periods), set(cps), set(parties), abs(amount), visible, accrual, set(secondary)))
+    def label(self, kind, rules, units, lines, periods, cps, parties, amount, visible, accrual=None) -> None:
+        # An amount that varies by nature (metered, seasonal) cannot be foreseen within five per cent: measured apart.
+        varies = {"varies"} if accrual and self.chosen and (self.chosen.noise > 0.025 or self.chosen.season) else set()
+        self.labels.append(Label(len(self.labels), kind, rules, set(units), set(lines), set(periods), set(cps), set(parties), abs(amount), visible, accrual, varies))
 
     def of(self, c: Contract) -> dict[int, list[Post]]:
         out: dict[int, list[Post]] = {}
@@ -715,6 +718,7 @@ class Generator:
             booked = m - c.arrears
             if booked in due and sum(1 for s in due if s < booked) >= max(history, 3) and m < c.end:
                 c.touched = True
+                self.chosen = c
                 return c
         return None
 

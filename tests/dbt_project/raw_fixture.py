@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -74,11 +75,14 @@ class RawHome:
                 **entities,
             }
         )
+        number = count(1)  # of the file's rows, whatever table they end up in
         for name, rows in tables.items():
-            table = _table(name, [{"source_row": number, **row} for number, row in enumerate(rows, start=1)], load_id)
+            numbered = rows if name == "control" else [{"source_row": next(number), **row} for row in rows]
+            table = _table(name, numbered, load_id)
             self.rows[name] += table.to_pylist()
             first, last = (periods or {}).get(name, (period_from, period_to))
-            amounts = table.column("amount").to_pylist() if "amount" in table.column_names else None
+            counted = [row for row in table.to_pylist() if row.get("line_kind", "TRANS") == "TRANS"]  # not correction history
+            amounts = [row["amount"] for row in counted] if "amount" in table.column_names else None
             if status == "accepted":
                 self.load_entities.append(
                     {

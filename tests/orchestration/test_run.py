@@ -120,7 +120,7 @@ def test_a_failed_dbt_test_stops_the_run_and_names_what_is_wrong(settings: Setti
     result = run_periods(settings, ["2015-04"])
     assert not result.ok
     assert "every_account_has_a_line" in result.errors[0]
-    assert "account 9123" in result.errors[0]
+    assert "Account 9123 has no report line (SEK 1.00)." in result.errors[0]
     found = {(check.asset, check.check): check.severity for check in result.failed_checks}
     # The test reads a model and a seed: it is shown on the model.
     assert found == {("core/fct_line", "every_account_has_a_line"): "ERROR", ("core/fct_line", "not_null_fct_line_unit"): "WARN"}

@@ -103,8 +103,10 @@ _FILES = {
         "(select sum(outcome_period) as shown from {{ ref('follow_up') }}) where ledger + shown <> 0"
     ),
     "tests/every_account_has_a_line.sql": (
-        "select distinct account from {{ ref('fct_line') }} left join {{ ref('lines') }} on first_digit = left(account, 1) "
-        "where line is null"
+        "{{ config(store_failures=true, meta={'message_sv': 'Kontot {account} saknar rapportrad ({amount} kr).', "
+        "'message_en': 'Account {account} has no report line (SEK {amount}).'}) }} "
+        "select account, sum(amount) as amount from {{ ref('fct_line') }} left join {{ ref('lines') }} on first_digit = left(account, 1) "
+        "where line is null group by all"
     ),
     "macros/generate_schema_name.sql": (
         "{% macro generate_schema_name(custom_schema_name, node) -%}{{ custom_schema_name or target.schema }}{%- endmacro %}"

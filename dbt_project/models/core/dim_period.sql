@@ -11,8 +11,8 @@ with bound as (
 
 digit as (
     {% for digit in range(10) %}
-    select {{ digit }} as digit
-    {% if not loop.last %}union all{% endif %}
+        select {{ digit }} as digit
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 ),
 

@@ -20,7 +20,8 @@ with balance as (
         -- the combination that splits the outcome splits the budget too; where the budget lacks it, its own first one
         case
             when max(case when lines.dimension_set = loads.psaldo_dimension_set then 1 else 0 end)
-                over (partition by lines.load_id) = 1 then loads.psaldo_dimension_set
+                over (partition by lines.load_id)
+            = 1 then loads.psaldo_dimension_set
             else coalesce(min(nullif(lines.dimension_set, '')) over (partition by lines.load_id), '')
         end as chosen_set,
         loads.psaldo_semantics as semantics

@@ -26,21 +26,30 @@ prefix_range as (
     where not exists (select 1 from own)
 ),
 
+known as (
+    select code
+    from {{ ref("int_used_code") }}
+    where code_field = 'counterparty'
+    union
+    select code
+    from {{ ref("int_register_span") }}
+    where code_field = 'counterparty'
+),
+
 matched as (
     select
-        used.code as counterparty,
+        known.code as counterparty,
         prefix_range.counterparty_group,
         row_number() over (
-            partition by used.code
+            partition by known.code
             order by length(prefix_range.prefix_from) desc, prefix_range.prefix_from, prefix_range.counterparty_group
         ) as place
-    from {{ ref("int_used_code") }} as used
+    from known
     left join prefix_range
         on
-            length(used.code) >= length(prefix_range.prefix_from)
-            and substr(used.code, 1, length(prefix_range.prefix_from))
+            length(known.code) >= length(prefix_range.prefix_from)
+            and substr(known.code, 1, length(prefix_range.prefix_from))
             between prefix_range.prefix_from and prefix_range.prefix_to
-    where used.code_field = 'counterparty'
 )
 
 select

@@ -136,7 +136,8 @@ year_candidate as (
             dim_period.last_day >= balances.year_start
             and dim_period.first_day <= balances.year_end
             and dim_period.period <= load_entity.period_to
-    group by balances.load_id, balances.year_start, load_entity.source, load_entity.scope,
+    group by
+        balances.load_id, balances.year_start, load_entity.source, load_entity.scope,
         load_entity.sequence
 ),
 

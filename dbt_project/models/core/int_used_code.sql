@@ -13,30 +13,30 @@ with used as (
 
 code as (
     {% for field in fields %}
-    select '{{ field }}' as code_field, {{ field }} as code, first_period, last_period
-    from used
-    where is_not_{{ field }} = 0
-    union all
-    select '{{ field }}' as code_field, {{ field }} as code, period as first_period, period as last_period
-    from {{ ref("stg_raw__period_balances") }}
-    union all
-    select
-        '{{ field }}' as code_field,
-        {{ field }} as code,
-        {{ period_name("extract(year from year_start)", "extract(month from year_start)") }} as first_period,
-        {{ period_name("extract(year from year_end)", "extract(month from year_end)") }} as last_period
-    from {{ ref("stg_raw__year_balances") }}
-    where label = 'RES'
-    {% for model in ["stg_raw__budget_lines", "stg_raw__forecast_lines"] %}
-    union all
-    select
-        '{{ field }}' as code_field,
-        {{ field }} as code,
-        coalesce(period, cast(fiscal_year as string) || '-01') as first_period,
-        coalesce(period, cast(fiscal_year as string) || '-12') as last_period
-    from {{ ref(model) }}
-    {% endfor %}
-    {% if not loop.last %}union all{% endif %}
+        select '{{ field }}' as code_field, {{ field }} as code, first_period, last_period
+        from used
+        where is_not_{{ field }} = 0
+        union all
+        select '{{ field }}' as code_field, {{ field }} as code, period as first_period, period as last_period
+        from {{ ref("stg_raw__period_balances") }}
+        union all
+        select
+            '{{ field }}' as code_field,
+            {{ field }} as code,
+            {{ period_name("extract(year from year_start)", "extract(month from year_start)") }} as first_period,
+            {{ period_name("extract(year from year_end)", "extract(month from year_end)") }} as last_period
+        from {{ ref("stg_raw__year_balances") }}
+        where label = 'RES'
+        {% for model in ["stg_raw__budget_lines", "stg_raw__forecast_lines"] %}
+            union all
+            select
+                '{{ field }}' as code_field,
+                {{ field }} as code,
+                coalesce(period, cast(fiscal_year as string) || '-01') as first_period,
+                coalesce(period, cast(fiscal_year as string) || '-12') as last_period
+            from {{ ref(model) }}
+        {% endfor %}
+        {% if not loop.last %}union all{% endif %}
     {% endfor %}
 )
 

@@ -173,7 +173,7 @@ measured as (
         shown.unit_code,
         shown.report_line,
         {% for measure in measures %}
-        cast(coalesce(accumulated.{{ measure }}, 0) as decimal(18, 2)) as {{ measure }},
+            cast(coalesce(accumulated.{{ measure }}, 0) as decimal(18, 2)) as {{ measure }},
         {% endfor %}
         case
             when forecast_unit.unit_code is not null

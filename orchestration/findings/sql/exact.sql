@@ -66,29 +66,48 @@ select *, number - before - 1 as missing from (
 where number - before > 1;
 
 -- PER-11. Accruals on interim accounts, and the row that takes each back: same unit, account and amount, other side, a later month.
-create or replace temp table f_accrual as
+create or replace temp table f_interim_row as
 with interim as (
-    select r.rid, r.m, r.account, r.unit, r.amount, r.voucher_series, r.voucher_number, r.txt, r.voucher_date, sign(r.amount) as side
+    select r.rid, r.m, r.account, r.unit, r.amount, abs(r.amount) as size, r.voucher_series, r.voucher_number, r.txt, sign(r.amount) as side
     from f_raw as r
     inner join f_interim_prefix as i on starts_with(r.account, i.prefix)
     cross join f_param as p
     where r.line = 'balance' and r.amount <> 0 and r.m >= p.as_of_m - 14
 ),
 
-numbered as (
-    select *, row_number() over (partition by account, unit, abs(amount), side order by m, rid) as k from interim
-),
-
 -- which side opens: the first row of each amount
 opening as (
-    select account, unit, abs(amount) as size, min(case when k = 1 then m * 2 + case when side > 0 then 0 else 1 end end) as mark,
-        arg_min(side, rid) as side
-    from numbered
-    group by account, unit, abs(amount)
+    select account, unit, size, side as open_side from (
+        select account, unit, size, side, row_number() over (partition by account, unit, size order by m, rid) as rank_no from interim
+    ) as ordered
+    where rank_no = 1
 )
 
-select
-    a.rid, a.m, a.account, a.unit, a.amount, a.voucher_series, a.voucher_number, a.txt, b.m as back_m, b.rid as back_rid
-from numbered as a
-inner join opening as o on a.account = o.account and a.unit = o.unit and abs(a.amount) = o.size and a.side = o.side
-left join numbered as b on a.account = b.account and a.unit = b.unit and abs(a.amount) = abs(b.amount) and b.side = -a.side and a.k = b.k;
+select i.*, i.side = o.open_side as opens, row_number() over (partition by i.account, i.unit, i.size, i.side, i.m order by i.rid) as k
+from interim as i
+inner join opening as o on i.account = o.account and i.unit = o.unit and i.size = o.size;
+
+-- Next month's reversal first; what is left is paired in order.
+create or replace temp table f_accrual_next as
+select a.rid, b.m as back_m, b.rid as back_rid
+from f_interim_row as a
+inner join f_interim_row as b on a.account = b.account and a.unit = b.unit and a.size = b.size and b.m = a.m + 1 and a.k = b.k
+where a.opens and not b.opens;
+
+create or replace temp table f_accrual as
+with open_rows as (
+    select *, row_number() over (partition by account, unit, size order by m, rid) as n
+    from f_interim_row where opens and rid not in (select rid from f_accrual_next)
+),
+
+back_rows as (
+    select *, row_number() over (partition by account, unit, size order by m, rid) as n
+    from f_interim_row where not opens and rid not in (select back_rid from f_accrual_next)
+)
+
+select a.rid, a.m, a.account, a.unit, a.amount, a.voucher_series, a.voucher_number, a.txt, x.back_m, x.back_rid
+from f_interim_row as a inner join f_accrual_next as x on a.rid = x.rid
+union all
+select a.rid, a.m, a.account, a.unit, a.amount, a.voucher_series, a.voucher_number, a.txt, b.m, b.rid
+from open_rows as a
+left join back_rows as b on a.account = b.account and a.unit = b.unit and a.size = b.size and a.n = b.n and b.m > a.m;

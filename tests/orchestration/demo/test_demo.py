@@ -115,6 +115,7 @@ def export(built: Built, period: str) -> Sie:
     return sie(built.home / "inbox" / period / f"huvudbok_{period.replace('-', '')}.se")
 
 
+@cache
 def sheet(path: Path, header: str) -> list[dict]:
     rows = list(openpyxl.load_workbook(path, read_only=True).active.iter_rows(values_only=True))
     at = next(i for i, row in enumerate(rows) if row and row[0] == header)
@@ -300,6 +301,12 @@ def test_corrections_and_credit_notes_are_there(built):
     assert sum("kredit faktura" in line for line in lines if line.startswith("#VER")) > 20
 
 
+def test_every_result_row_outside_payroll_has_a_unit_and_a_counterparty(built):
+    for t in export(built, "2014-12").trans:
+        if "3" <= t.account < "8" and t.account[0] != "5" and t.account != "4098" and t.voucher[0] != "P":
+            assert (bool(t.unit), bool(t.counterparty)) == (True, True) or (t.account == "4012" and "Eget arbete" in t.text), t
+
+
 def test_internal_trade_is_zero_but_for_the_planted_rent(built):
     for year, delivery in (("2013", "2013-12"), ("2014", "2014-12"), ("2015", "2015-04")):
         by_period = defaultdict(Decimal)
@@ -370,7 +377,7 @@ def test_payroll_in_the_ledger_is_the_staffs(built):
     assert booked == expected
 
 
-def test_aviks_own_readers_take_the_files_without_a_remark(built):
+def test_avviks_own_readers_take_the_files_without_a_remark(built):
     sources = load_settings(built.home).sources
     inbox = built.home / "inbox"
     for reading in (

@@ -190,8 +190,8 @@ def test_share_of_single_errors_that_are_located_exactly():
     | 9 × 5 | ±3 | 3 % | 97 % | 66 % |
     | 9 × 5 | ±10 and more | 0 | 100 % | 71 % |
 
-    'Consistent' tables print the same as some true table does, so nothing can find them. The August layout has no deviation for the
-    period, so a wrong line there cannot be told from its sister lines.
+    'Consistent' tables print the same as some true table does, so nothing can find them. The August layout has no deviation for
+    the period, so a wrong line there cannot be told from its sister lines.
     """
     # columns, change: found and located exactly, of 40
     for columns, change, least_found, least_exact in [(6, 10, 40, 40), (6, 3, 39, 37), (6, 2, 33, 23), (5, 10, 40, 22)]:
@@ -215,8 +215,8 @@ def test_ties_are_possible_but_a_warning():
 
 
 def test_a_contradiction_that_no_single_relation_shows():
-    # Every relation is within rounding by itself. But 10 + 10 = 21 leaves the outcome at most 21, 10 + 10 = 19 the budget at least 19,
-    # and their difference then cannot reach the 2,5 that prints as 3.
+    # Every relation is within rounding by itself. But 10 + 10 = 21 leaves the outcome at most 21, 10 + 10 = 19 the budget at
+    # least 19, and their difference then cannot reach the 2,5 that prints as 3.
     grid = [
         ["tkr", "Utfall perioden", "Budget perioden", "Avvik perioden"],
         ["Externa intäkter", "10", "10", "1"],

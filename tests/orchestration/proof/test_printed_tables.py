@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from decimal import Decimal
 from random import Random
 
@@ -70,12 +71,12 @@ def test_csv_and_text_of_the_printed_reports_are_the_same_tables(shared):
         assert text.unit == "tkr"
         assert not text.unit_assumed
         assert "Externa intäkter\t" not in text.text
-        assert len(text.text.split("\n")) == len((shared / "published" / f"ekero_klk_{name}.txt").read_text().split("\n"))
+        assert len(text.text.split("\n")) == (shared / "published" / f"ekero_klk_{name}.txt").read_text().count("\n") + 1
 
 
 @pytest.mark.parametrize("name", ["vinter.txt", "vinter_justerad.txt", "vinter_staplad.txt", "vinter.csv"])
 def test_the_same_table_in_four_clothes(name):
-    """Single spaces with thin spaces and U+2212; aligned columns with two heading rows; a cell per line; semicolons and cp1252."""
+    """Single and thin spaces and U+2212; aligned columns with two heading rows; a cell per line; semicolons and cp1252."""
     table = read_printed_table(f"{DATA}/{name}")
     assert values(table) == [
         ["1250", "1300", "-50"],
@@ -194,16 +195,12 @@ def test_a_true_table_pasted_with_plain_spaces_is_read_back_and_never_called_wro
 @settings(max_examples=60, deadline=None)
 @given(st.text(alphabet="aå 0123456789-–,.\t\n()%;|", max_size=300))
 def test_any_text_is_a_table_or_refused(text):
-    try:
+    with suppress(FileRejected):
         prove(table_from_text(text, "t"))
-    except FileRejected:
-        pass
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.lists(st.text(alphabet="abSumma 0123456789-,.%", max_size=8), min_size=1, max_size=6), max_size=8))
 def test_any_grid_is_a_table_or_refused(grid):
-    try:
+    with suppress(FileRejected):
         prove(table_from_grid(grid, "t"))
-    except FileRejected:
-        pass

@@ -8,4 +8,7 @@ select
     valid_from,
     valid_to
 from {{ raw_source("account") }}
-where load_id in (select loads.load_id from {{ ref("stg_raw__loads") }} as loads where loads.status = 'accepted')
+where load_id in (
+    select loads.load_id from {{ ref("stg_raw__loads") }} as loads
+    where loads.status = 'accepted'
+)

@@ -18,4 +18,7 @@ select
     decided_on,
     row_text
 from {{ raw_source("budget_line") }}
-where load_id in (select loads.load_id from {{ ref("stg_raw__loads") }} as loads where loads.status = 'accepted')
+where load_id in (
+    select loads.load_id from {{ ref("stg_raw__loads") }} as loads
+    where loads.status = 'accepted'
+)

@@ -9,4 +9,7 @@ select
     computed,
     difference
 from {{ raw_source("control") }}
-where load_id in (select loads.load_id from {{ ref("stg_raw__loads") }} as loads where loads.status = 'accepted')
+where load_id in (
+    select loads.load_id from {{ ref("stg_raw__loads") }} as loads
+    where loads.status = 'accepted'
+)

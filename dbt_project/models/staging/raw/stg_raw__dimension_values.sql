@@ -9,4 +9,7 @@ select
     valid_from,
     valid_to
 from {{ raw_source("dimension_value") }}
-where load_id in (select loads.load_id from {{ ref("stg_raw__loads") }} as loads where loads.status = 'accepted')
+where load_id in (
+    select loads.load_id from {{ ref("stg_raw__loads") }} as loads
+    where loads.status = 'accepted'
+)

@@ -16,4 +16,7 @@ select
     cast(-amount as decimal(18, 2)) as amount,
     row_text
 from {{ raw_source("forecast_line") }}
-where load_id in (select loads.load_id from {{ ref("stg_raw__loads") }} as loads where loads.status = 'accepted')
+where load_id in (
+    select loads.load_id from {{ ref("stg_raw__loads") }} as loads
+    where loads.status = 'accepted'
+)

@@ -26,4 +26,7 @@ select
     service_from,
     service_to
 from {{ raw_source("ledger_line") }}
-where load_id in (select loads.load_id from {{ ref("stg_raw__loads") }} as loads where loads.status = 'accepted')
+where load_id in (
+    select loads.load_id from {{ ref("stg_raw__loads") }} as loads
+    where loads.status = 'accepted'
+)

@@ -14,4 +14,7 @@ select
     cast(-amount as decimal(18, 2)) as amount,
     quantity
 from {{ raw_source("period_balance") }}
-where load_id in (select loads.load_id from {{ ref("stg_raw__loads") }} as loads where loads.status = 'accepted')
+where load_id in (
+    select loads.load_id from {{ ref("stg_raw__loads") }} as loads
+    where loads.status = 'accepted'
+)

@@ -9,4 +9,7 @@ select
     counterparty_scope,
     report_line
 from {{ raw_source("report_line_account") }}
-where load_id in (select loads.load_id from {{ ref("stg_raw__loads") }} as loads where loads.status = 'accepted')
+where load_id in (
+    select loads.load_id from {{ ref("stg_raw__loads") }} as loads
+    where loads.status = 'accepted'
+)
