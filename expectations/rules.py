@@ -187,6 +187,7 @@ class Thresholds:
     assert_at: float = 0.9
     #: Budget profile: smallest distance between cumulative curves (share of the year) and smallest curve effect (SEK).
     profile_distance: float = 0.08
+    profile_assert: float = 0.12
     profile_minimum: float = 50_000.0
     #: Payroll: smallest difference as share and SEK; the ledger's pay may lie this many months after the HR period.
     payroll_share: float = 0.01
@@ -199,7 +200,8 @@ class Thresholds:
     #: Account prefixes (Kommun-Bas): pay, employer on-cost, interim receivables and liabilities, and where an accrual goes.
     pay_accounts: tuple[str, ...] = ("50", "51")
     on_cost_accounts: tuple[str, ...] = ("56",)
-    interim_accounts: tuple[str, ...] = ("17", "29")
+    interim_receivables: tuple[str, ...] = ("17",)
+    interim_liabilities: tuple[str, ...] = ("29",)
     income_accounts: tuple[str, ...] = ("3",)
     cost_accounts: tuple[str, ...] = ("4", "5", "6", "7")
     accrued_income_account: str = "1790"

@@ -14,7 +14,7 @@ import dagster as dg
 from orchestration import ingest
 from orchestration.errors import Text
 from orchestration.instance import close_dead_runs
-from orchestration.periods import TIMEZONE, add_months, current_period, first_period, spans
+from orchestration.periods import TIMEZONE, add_months, current_period, spans
 from orchestration.settings import Settings
 
 #: At 06:00 on the 6th, when the books of the month before are usually closed.
@@ -35,7 +35,7 @@ def monthly_job() -> dg.UnresolvedAssetJobDefinition:
     )
 
 
-def monthly_schedule(job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinition:
+def monthly_schedule(job: dg.UnresolvedAssetJobDefinition, partitions: dg.PartitionsDefinition) -> dg.ScheduleDefinition:
     """Return the schedule: each month, the month before."""
 
     @dg.schedule(
@@ -45,14 +45,18 @@ def monthly_schedule(job: dg.UnresolvedAssetJobDefinition) -> dg.ScheduleDefinit
         execution_timezone=TIMEZONE,
         description="06:00 on the 6th, Stockholm time: the month before.",
     )
-    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         period = add_months(current_period(context.scheduled_execution_time), -1)
+        if not partitions.has_partition_key(period):
+            return dg.SkipReason(str(_unknown(period)))
         return dg.RunRequest(run_key=f"schedule:{period}", partition_key=period)
 
     return schedule
 
 
-def inbox_sensor(settings: Settings, job: dg.UnresolvedAssetJobDefinition) -> dg.SensorDefinition:
+def inbox_sensor(
+    settings: Settings, job: dg.UnresolvedAssetJobDefinition, partitions: dg.PartitionsDefinition
+) -> dg.SensorDefinition:
     """Return the sensor: a run for each unbroken range of months whose inbox is complete and has files that are not taken in.
 
     The run key is a fingerprint of the files. The same files start a run once, also when they were refused; a corrected file has
@@ -67,13 +71,12 @@ def inbox_sensor(settings: Settings, job: dg.UnresolvedAssetJobDefinition) -> dg
     )
     def sensor(context: dg.SensorEvaluationContext) -> Iterator[dg.RunRequest | dg.SkipReason]:
         close_dead_runs(settings, context.instance)
-        first, last = first_period(settings), current_period()
         ready: dict[str, str] = {}
         waiting: list[str] = []
         for period in ingest.deliveries(settings):
             state = ingest.pending(settings, period)
-            if not first <= period <= last:
-                waiting.append(str(Text(sv=f"{period} ligger i framtiden", en=f"{period} lies in the future")))
+            if not partitions.has_partition_key(period):
+                waiting.append(str(_unknown(period)))
             elif state.complete and state.new_files:
                 ready[period] = state.fingerprint
             elif state.missing:
@@ -90,6 +93,13 @@ def inbox_sensor(settings: Settings, job: dg.UnresolvedAssetJobDefinition) -> dg
             yield dg.SkipReason("; ".join(waiting) or str(Text(sv="Inget nytt i inkorgen.", en="Nothing new in the inbox.")))
 
     return sensor
+
+
+def _unknown(period: str) -> Text:
+    return Text(
+        sv=f"{period} hör inte till de månader som lästes när Dagster startade: ladda om definitionerna (Reload definitions)",
+        en=f"{period} is not among the months that Dagster knew when it started: choose Reload definitions",
+    )
 
 
 def _short(prints: str) -> str:

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
@@ -20,6 +21,9 @@ from rich.table import Table
 
 from orchestration.errors import AvvikError, SettingsError, Text, language
 from orchestration.settings import PERIOD, Settings, load_settings
+
+if TYPE_CHECKING:
+    from orchestration.readers.kinds import Description
 
 #: Warnings that a run prints; the rest are in the UI.
 _SHOWN_WARNINGS = 12
@@ -236,41 +240,42 @@ def loads(home: Path, everything: bool, withdraw: str | None, reason: str) -> No
 
 @main.command()
 @click.argument("kind", required=False)
-@click.option(
-    "--write", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write a small example file of each kind there"
-)
+@click.option("--write", "folder", type=_FOLDER, help="Write a small example file of each kind there")
 def inputs(kind: str | None, folder: Path | None) -> None:
     """Describe every kind of input: fields, units, sign, and a small example file."""
-    from orchestration.readers.kinds import KINDS, example_file
+    from orchestration.readers.kinds import KINDS, describe, example_file
 
-    if kind is not None and kind not in KINDS:
-        raise SettingsError(Text(sv=f"{kind}: slagen är {', '.join(KINDS)}", en=f"{kind}: the kinds are {', '.join(KINDS)}"))
-    for name, item in KINDS.items():
-        if kind in (None, name):
-            _print_kind(name, item, brief=kind is None and folder is None)
-        if folder is not None and kind in (None, name):
-            console.print(f"  {example_file(name, folder)}", markup=False)
+    for name in [kind] if kind else KINDS:
+        _print_kind(describe(name), brief=kind is None)
+        if folder is not None:
+            console.print(f"  → {example_file(name, folder)}\n", markup=False)
 
 
-def _print_kind(name: str, item: object, brief: bool) -> None:
-    from orchestration.readers.kinds import InputKind, example_text
-
-    assert isinstance(item, InputKind)
-    console.print(f"[bold]{name}[/bold]  {item.title}")
-    console.print(f"  {item.description}", markup=False)
-    required = [field.name for field in item.fields if field.required]
-    optional = [field.name for field in item.fields if not field.required]
+def _print_kind(item: Description, brief: bool) -> None:
+    console.print(f"[bold]{item.name}[/]  {item.title}")
+    console.print(f"  {item.description}", markup=False, soft_wrap=True)
+    required = [str(field.name) for field in item.fields if field.needed == "required"]
+    needed = ", ".join([*required, *(str(text) for text in item.alternatives)])
+    optional = ", ".join(field.name for field in item.fields if field.needed == "optional")
     if brief:
-        console.print(f"  {Text(sv='krävs', en='required')}: {', '.join(required)}", markup=False)
-        console.print(f"  {Text(sv='valfria', en='optional')}: {', '.join(optional)}\n", markup=False)
+        console.print(f"  {Text(sv='krävs', en='required')}: {needed}", markup=False, soft_wrap=True)
+        console.print(f"  {Text(sv='valfria', en='optional')}: {optional}\n", markup=False, soft_wrap=True)
         return
-    heads = ("fält", "krävs", "typ", "enhet", "beskrivning", "exempel") if language() == "sv" else (
-        "field", "required", "type", "unit", "description", "example")  # fmt: skip
+    console.print(f"  {item.sign}", markup=False, soft_wrap=True)
+    console.print(f"  {Text(sv='krävs', en='required')}: {needed}\n", markup=False, soft_wrap=True)
+    heads = ("fält", "krävs", "typ", "enhet", "beskrivning", "rubriker som känns igen") if language() == "sv" else (
+        "field", "required", "type", "unit", "description", "headers it is known by")  # fmt: skip
+    marks = {"required": "●", "one of": "○"}
     view = Table(*heads, box=None, pad_edge=False)
     for field in item.fields:
-        view.add_row(field.name, "●" if field.required else "", field.type, field.unit, str(field.description), field.example)
+        view.add_row(
+            field.name, marks.get(field.needed, ""), field.type, field.unit, str(field.description), ", ".join(field.headers)
+        )
     console.print(view)
-    console.print(f"\n{example_text(name)}", markup=False)
+    console.print(f"\n{Text(sv='exempel', en='example')} (avvik inputs {item.name} --write DIR)")
+    for row in item.example:
+        console.print("  " + ";".join(row), markup=False, soft_wrap=True)
+    console.print()
 
 
 @main.command("map")

@@ -23,13 +23,13 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     job = monthly_job()
     return dg.Definitions(
         assets=[
-            *raw_assets(settings, partitions),
+            *raw_assets(settings, partitions, project.manifest),
             warehouse_assets(settings, project),
             published_asset(settings, mart_keys(project)),
         ],
         jobs=[job],
-        schedules=[monthly_schedule(job)],
-        sensors=[inbox_sensor(settings, job)],
+        schedules=[monthly_schedule(job, partitions)],
+        sensors=[inbox_sensor(settings, job, partitions)],
         resources={LOCK: lock_resource(settings)},
         executor=dg.in_process_executor,
     )

@@ -92,7 +92,7 @@ class DeliveryResult:
     @property
     def problems(self) -> list[str]:
         """One sentence per refused file and missing source."""
-        refused = [f"{file.file_name}: {file.reason}" for file in self.files if file.status == "rejected"]
+        refused = [file.reason for file in self.files if file.status == "rejected"]
         return refused + self.missing
 
 
@@ -326,7 +326,8 @@ def _result(load: Load, status: str, label: str) -> FileResult:
 
 
 def _require_period(label: str, source: Source, delivery: str, first: str | None, last: str | None) -> None:
-    if source.kind != "ledger" or first is None or last is None or first <= delivery <= last:
+    # A file of new postings may hold nothing but corrections of earlier months.
+    if source.kind != "ledger" or source.covers == "delivery" or first is None or last is None or first <= delivery <= last:
         return
     raise FileRejected(
         "wrong_period",

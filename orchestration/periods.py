@@ -82,15 +82,26 @@ def fiscal_year(period: str, start_month: int = 1) -> int:
     return int(fiscal_year_first(period, start_month)[:4])
 
 
-def first_period(settings: Settings) -> str:
-    """Return the earliest month with an inbox folder; the start of the year before last where there is none."""
+def first_and_last_period(settings: Settings) -> tuple[str, str]:
+    """Return the first and the last month that a home is about.
+
+    From the earliest month with an inbox folder to the current month; to the newest folder where that is more than a year ago (an
+    archive, the demo), so that the UI does not show years of months that nobody will deliver.
+    """
     folders = settings.inbox.iterdir() if settings.inbox.is_dir() else []
     months = [folder.name for folder in folders if PERIOD.match(folder.name) and folder.is_dir()]
-    return min([*months, f"{int(current_period()[:4]) - _YEARS_WITHOUT_DELIVERY}-01"])
+    now = current_period()
+    past = [month for month in months if month <= now]
+    if not past:
+        return f"{int(now[:4]) - _YEARS_WITHOUT_DELIVERY}-01", now
+    return min(past), now if max(past) >= add_months(now, -12) else max(past)
 
 
 def monthly_partitions(settings: Settings) -> TimeWindowPartitionsDefinition:
-    """Return the months of a home as Dagster partitions, from the earliest delivery to the current month, which is included."""
+    """Return the months of a home as Dagster partitions: `first_and_last_period`, both included."""
     from dagster import MonthlyPartitionsDefinition
 
-    return MonthlyPartitionsDefinition(start_date=first_period(settings), fmt=FORMAT, timezone=TIMEZONE, end_offset=1)
+    first, last = first_and_last_period(settings)
+    if last == current_period():
+        return MonthlyPartitionsDefinition(start_date=first, fmt=FORMAT, timezone=TIMEZONE, end_offset=1)
+    return MonthlyPartitionsDefinition(start_date=first, end_date=add_months(last, 1), fmt=FORMAT, timezone=TIMEZONE)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from orchestration.errors import SettingsError, Text
 from orchestration.ingest import DeliveryResult, FileResult, Progress
 from orchestration.lock import WAIT_SECONDS, home_lock
-from orchestration.periods import check_period, current_period, first_period, month_range, spans
+from orchestration.periods import check_period, current_period, first_and_last_period, month_range, spans
 from orchestration.publish import Publication, current_publication
 from orchestration.settings import Settings
 
@@ -94,11 +94,11 @@ def run_periods(
 def _checked(settings: Settings, periods: Sequence[str]) -> list[str]:
     if not periods:
         raise SettingsError(Text(sv="Ange minst en månad (ÅÅÅÅ-MM).", en="Give at least one month (YYYY-MM)."))
-    first, last = first_period(settings), current_period()
+    first, last = first_and_last_period(settings)
     for period in map(check_period, periods):
-        if period > last:
+        if period > current_period():
             raise SettingsError(Text(sv=f"{period} ligger i framtiden.", en=f"{period} lies in the future."))
-        if period < first:
+        if not first <= period <= last:
             folder = settings.inbox / period
             raise SettingsError(
                 Text(

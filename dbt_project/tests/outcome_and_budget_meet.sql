@@ -17,8 +17,8 @@ from {{ ref("follow_up") }} as follow_up
 inner join {{ ref("dim_report_line") }} as lines
     on follow_up.report_line = lines.report_line
 where
-    follow_up.report_period = (select max(report_period) from {{ ref("int_report_period") }})
-    and follow_up.unit_code in (select unit_code from {{ ref("int_amount_monthly") }})
+    follow_up.report_period = (select max(periods.report_period) from {{ ref("int_report_period") }} as periods)
+    and follow_up.unit_code in (select own.unit_code from {{ ref("int_amount_monthly") }} as own)
     and lines.in_net
     and not follow_up.is_total
     and (

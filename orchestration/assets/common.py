@@ -112,9 +112,14 @@ def public_columns(table_name: str, columns: Iterable[str]) -> list[str]:
     return [c for c in columns if not _PRIVATE.search(c) and not (private_names and c in ("name", "code"))]
 
 
-def column_schema(schema: pa.Schema) -> dg.TableSchema:
-    """Return an Arrow schema as Dagster shows it."""
-    return dg.TableSchema(columns=[dg.TableColumn(name=column.name, type=str(column.type)) for column in schema])
+def column_schema(schema: pa.Schema, described: Mapping[str, Mapping[str, Any]]) -> dg.TableSchema:
+    """Return an Arrow schema as Dagster shows it. described: dbt's columns of the table, by name."""
+    return dg.TableSchema(
+        [
+            dg.TableColumn(column.name, str(column.type), described.get(column.name, {}).get("description") or None)
+            for column in schema
+        ]
+    )
 
 
 def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import json
 import logging
 import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -44,23 +44,6 @@ MAIN_ENTITY: dict[str, str] = {
     "counterparty_groups": "counterparty_group",
 }
 
-_DESCRIPTIONS = {
-    "ledger_line": "One row per voucher row (verifikationsrad) of the ledger exports.",
-    "period_balance": "One row per account, period and dimension objects with a period balance (#PSALDO).",
-    "year_balance": "One row per opening, closing or result balance (#IB, #UB, #RES) of an account.",
-    "budget_line": "One row per budget row and month (budget).",
-    "forecast_line": "One row per forecast row, and month where the file has months (prognos).",
-    "account": "One row per account of the charts received (konto, kontoplan).",
-    "unit": "One row per organisational unit and validity span (ansvar, enhet, kontor, nämnd).",
-    "dimension_value": "One row per value of any other dimension (verksamhet, aktivitet, projekt, objekt, motpart).",
-    "report_line_account": "One row per account range and report line: the municipality's own map (rapportrader).",
-    "counterparty_group": "One row per range of counterparty codes: internal, group company, external (motpart).",
-    "reject": "One row per input row that is in no other table, with the reason (avvisade rader).",
-    "control": "One row per control total of a file that does not reconcile (avstämning).",
-    "load": "One row per file that was tried: the register of loads (laddningar).",
-    "load_entity": "One row per accepted load and table that it filled, with rows and sum of amounts.",
-}
-
 
 _STEP = "take_in_deliveries"
 
@@ -86,11 +69,16 @@ class _Taken:
     amount: Decimal | None = None
 
 
-def raw_assets(settings: Settings, partitions: dg.PartitionsDefinition) -> list[dg.AssetsDefinition | dg.AssetSpec]:
-    """Return the inbox (which others fill) and the multi-asset that takes it in."""
-    missing = set(ENTITIES) - set(_DESCRIPTIONS) | set(get_args(Kind)) - set(MAIN_ENTITY)
+def raw_assets(
+    settings: Settings, partitions: dg.PartitionsDefinition, manifest: Mapping[str, Any]
+) -> list[dg.AssetsDefinition | dg.AssetSpec]:
+    """Return the inbox (which others fill) and the multi-asset that takes it in. Descriptions are those of dbt's sources."""
+    missing = set(get_args(Kind)) - set(MAIN_ENTITY)
     if missing:
-        raise RuntimeError(f"orchestration.assets.raw does not describe {sorted(missing)}")
+        raise RuntimeError(
+            f"MAIN_ENTITY in orchestration/assets/raw.py lacks the kinds {sorted(missing)}: which table are they for?"
+        )
+    described = {source["name"]: source for source in manifest["sources"].values() if source["source_name"] == GROUP}
     inbox = dg.AssetSpec(
         "inbox",
         description="The month's export files as they were delivered: `inbox/YYYY-MM/`. Never changed or moved by avvik.",
@@ -110,12 +98,12 @@ def raw_assets(settings: Settings, partitions: dg.PartitionsDefinition) -> list[
         dg.AssetSpec(
             [GROUP, name],
             deps=[inbox],
-            description=_DESCRIPTIONS[name],
+            description=described.get(name, {}).get("description") or None,
             group_name=GROUP,
             owners=OWNERS,
             kinds={"python", "parquet"},
             metadata={
-                "dagster/column_schema": column_schema(schema),
+                "dagster/column_schema": column_schema(schema, described.get(name, {}).get("columns", {})),
                 "path": dg.MetadataValue.path(str(settings.raw / name) + (".parquet" if name.startswith("load") else "/")),
             },
         )

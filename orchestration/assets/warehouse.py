@@ -185,7 +185,7 @@ def _events(
                 connection.execute(f"attach '{quoted}' as {name} (read_only)")
         for node in nodes:
             if node.unique_id in specs and node.status == "success":
-                metadata = {"seconds": node.seconds, **_table_metadata(connection, manifest["nodes"][node.unique_id])}
+                metadata = {"seconds": round(node.seconds, 3), **_table_metadata(connection, manifest["nodes"][node.unique_id])}
                 yield node.unique_id, dg.MaterializeResult(asset_key=specs[node.unique_id].key, metadata=plain(metadata))
             elif node.unique_id in checks and node.status != "skipped":
                 yield node.unique_id, _check_result(connection, _node(manifest, node.unique_id), node, checks[node.unique_id])
@@ -205,7 +205,7 @@ def _check_result(
     connection: duckdb.DuckDBPyConnection, props: Mapping[str, Any], node: Node, spec: dg.AssetCheckSpec
 ) -> dg.AssetCheckResult:
     passed = node.status == "pass"
-    metadata: dict[str, Any] = {"seconds": node.seconds}
+    metadata: dict[str, Any] = {"seconds": round(node.seconds, 3)}
     description = None
     if not passed:
         description = node.message
@@ -213,9 +213,8 @@ def _check_result(
             metadata["failing rows"] = node.failures
         if node.sql and node.status in ("fail", "warn") and node.unique_id.startswith("test."):
             stored = props["config"].get("store_failures")
-            failing = (
-                connection.sql(f"from {props['relation_name']}" if stored else node.sql).limit(_FAILING_ROWS).to_arrow_table()
-            )
+            relation = connection.sql(f"from {props['relation_name']}" if stored else node.sql)
+            failing = relation.limit(_FAILING_ROWS).to_arrow_table()
             metadata["examples"] = preview(spec.name, failing, _FAILING_ROWS)
             description = _said(spec.name, props["config"].get("meta") or {}, failing.to_pylist(), node.failures or 0)
     return dg.AssetCheckResult(
@@ -229,15 +228,17 @@ def _check_result(
 
 
 def _said(name: str, meta: Mapping[str, Any], rows: list[dict[str, Any]], count: int) -> str:
-    """Return what a failed test tells the user: its own sentence for each row (meta `message_sv`, `message_en`), else the rows."""
+    """Return what a failed test tells the user: its own sentence for each row (meta `message_sv`, `_en`), else the rows."""
     shown = rows[:_SAID_ROWS]
-    more = Text(sv=f" (och {count - len(shown)} till)", en=f" (and {count - len(shown)} more)") if count > len(shown) else ""
     template = meta.get(f"message_{language()}")
     if template:
+        rest = count - len(shown)
+        more = Text(sv=f" (och {rest} till)", en=f" (and {rest} more)") if rest > 0 else ""
         sentences = [template.format_map({column: _value(value) for column, value in row.items()}) for row in shown]
         return " ".join(sentences) + str(more)
     columns = public_columns(name, rows[0] if rows else [])
-    return "; ".join(", ".join(f"{column} {_value(row[column])}" for column in columns) for row in shown) + str(more)
+    told = dict.fromkeys(", ".join(f"{column} {_value(row[column])}" for column in columns) for row in shown)
+    return f"{name} ({count}): " + "; ".join(told)
 
 
 def _value(value: Any) -> str:

@@ -73,7 +73,7 @@ def merge(drafts: list[Draft]) -> list[tuple[Draft, set[str]]]:
         if home is None and d.rule_id == "PER-09" and d.line in ("internal_rent", "other_internal_cost"):
             for k in both_sides.get(d.months[-1], []):
                 other = kept[k][0]
-                near = abs(abs(other.expected) / len(other.months) - abs(d.expected) / len(d.months)) <= 0.02 * abs(d.expected) / len(d.months)
+                near = abs(abs(other.expected) / len(other.months) - abs(d.expected) / len(d.months)) <= 0.12 * abs(d.expected) / len(d.months)
                 if near and (not other.other_unit or other.other_unit == d.unit) and other.unit != d.unit:
                     other.other_unit = d.unit
                     home = k

@@ -47,8 +47,10 @@ def stage(con: duckdb.DuckDBPyConnection, as_of: int, th: Thresholds, known_on: 
         "create or replace temp table f_param as select ? as as_of_m, ? as first_m, cast(? as date) as known_on, cast(? as double) as duplicate_minimum, ? as fiscal_start",
         [as_of, as_of - th.history_months, known_on, th.duplicate_minimum, fiscal_year_start - 1],
     )
-    con.execute("create or replace temp table f_interim_prefix (prefix varchar)")
-    con.executemany("insert into f_interim_prefix values (?)", [[p] for p in th.interim_accounts])
+    con.execute("create or replace temp table f_interim_prefix (prefix varchar, open_side integer)")
+    # A receivable is opened by a debit, a liability by a credit; stored amounts are credit +.
+    sides = [[p, -1] for p in th.interim_receivables] + [[p, 1] for p in th.interim_liabilities]
+    con.executemany("insert into f_interim_prefix values (?, ?)", sides)
     con.execute("create or replace temp table f_release (m integer, released_on date)")
     tables = {row[0] for row in con.execute("select table_name from information_schema.tables").fetchall()}
     if "period_release" in tables:

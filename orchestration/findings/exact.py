@@ -490,7 +490,7 @@ def profile(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, fiscal_first
         out.append(
             (
                 Draft(
-                    "PER-04", "fel" if excess[p, k] >= th.profile_distance else "fråga", f"{unit}|{line}", f"{fiscal_first}", str(unit), str(line), "", "", "", list(range(fiscal_first, fiscal_first + 12)),
+                    "PER-04", "fel" if excess[p, k] >= th.profile_distance and abs(gap[p, k]) >= th.profile_assert else "fråga", f"{unit}|{line}", f"{fiscal_first}", str(unit), str(line), "", "", "", list(range(fiscal_first, fiscal_first + 12)),
                     float(reference[p, min(m - fiscal_first, 11)] * whole[p]), float(curve[p, min(m - fiscal_first, 11)] * whole[p]), -now, 0.0, 0.9,
                     f"Budgetens kurva avviker som mest {abs(gap[p, k]):.0%} av året ({money:,.0f} kr) från de senaste årens".replace(",", " "),
                     f"The budget curve differs by up to {abs(gap[p, k]):.0%} of the year ({money:,.0f} kr) from the last years'".replace(",", " "),

@@ -63,7 +63,13 @@ def prepare(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> Close:
     due["pos"], due["neg"], due["n"] = pos[:, t], neg[:, t], n[:, t]
     # Pay is judged by unit and month against HR (PER-08), not as series.
     pay = due.account.str.startswith(tuple(th.pay_accounts + th.on_cost_accounts)).to_numpy(dtype=bool)
-    due = due[chosen & (fit.cadence > 0) & ~pay]
+    # An accrual and its reversal are no business of their own: they stand for a posting that another series expects.
+    turned = due.interim.to_numpy(dtype=bool) & (neg.sum(axis=1) > 0.5 * pos.sum(axis=1))
+    # A supplier that is mostly bought from at odd times has no yearly or half-yearly agreement by two or three chance likenesses.
+    spread_out = con.execute("select unit, party, count(*) as k from f_line where party <> '' and not interim group by unit, party").df()
+    rows_of = due[["unit", "party"]].merge(spread_out, on=["unit", "party"], how="left").k.fillna(0).to_numpy()
+    chance = (fit.cadence >= 3) & (fit.hits <= 3) & (due.party != "").to_numpy(dtype=bool) & (fit.hits < 0.6 * rows_of)
+    due = due[chosen & (fit.cadence > 0) & ~pay & ~turned & ~chance]
     rows["i"] = rows.sid.map(order)
     return Close(con, th, m0, t, fit, chosen, rows, due, final, _deficits(fit, due))
 

@@ -100,6 +100,13 @@ def _register_only(close: matching.Close, agreements: pd.DataFrame, matched: set
             "last_m": pair[hit].groupby("a").m.max().reindex(need.index).fillna(m - need.cadence.fillna(1)).to_numpy(),
         }
     )
+    blank = extra.cp == ""
+    if blank.any():
+        usual = con.execute(
+            "select unit, account, cp from (select unit, account, cp, row_number() over (partition by unit, account order by count(*) desc, cp) as k "
+            "from f_line where cp <> '' group by unit, account, cp) as c where k = 1"
+        ).df().set_index(["unit", "account"]).cp
+        extra.loc[blank, "cp"] = [usual.get((u, a), "") for u, a in zip(extra.unit[blank], extra.account[blank], strict=True)]
     extra["line"] = [_line_like(close, u, a, d) for u, a, d in zip(extra.unit, extra.account, extra.dir, strict=True)]
     return pd.concat([wanted, extra], ignore_index=True)
 
@@ -307,8 +314,8 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
             quarterly = rows is None and x.cadence == 1 and not prior and len(months) == 2 and round(k) == 2 and m % 3 == 2
             out.append(
                 Draft(
-                    rule, "fråga" if quarterly else "fel", x.series, f"{months[0]}", x.unit, x.line, x.account, x.cp, x.party, [*months, m], sign * want, sign * (own or 0.0) + sign * extra,
-                    -sign * extra, -sign * extra * len(prior) / max(1, len(months)), 0.95,
+                    rule, "fråga" if quarterly else "fel", x.series, f"{months[0]}", x.unit, x.line, x.account, x.cp, x.party, [*months, m], sign * want, sign * (own or 0.0) + (sign * float(rows.along.sum()) if rows is not None else 0.0),
+                    -sign * extra, -sign * extra * len(prior) / max(1, len(months)), 0.5 if quarterly else 0.95,
                     f"{len(months)} tidigare månad(er) bokförd(a) i {month_name(m)}" + (", därav föregående år" if prior else ""),
                     f"{len(months)} earlier month(s) booked in {month_name(m)}" + (", of which last year" if prior else ""), **common,
                 )

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from functools import lru_cache
@@ -43,6 +43,10 @@ MAX_PROGRAMS = 1000
 MAX_STEPS = 50_000
 _READINGS = 8
 _EPS = 1e-6
+_OTHER_SIGNS = Text(
+    sv="läser tecknen i tabellen på ett annat sätt, som passar lika bra",
+    en="reads the table's signs in another way that fits as well",
+)
 
 
 @dataclass(frozen=True)
@@ -163,15 +167,22 @@ def prove(table: PrintedTable) -> Proof:
             proof, system, relaxation = other, other_system, other_relaxation
     if not proof.possible:
         sets, proof.complete = _minimum_sets(system, relaxation)
+        readings = [(proof, system, sets)]
         # A wrong cell can also mislead the choice of signs: of two readings, the one that needs fewer wrong cells is believed.
         for alternative in structure.alternatives[:_READINGS]:
-            if len(sets[0]) == 1 or len(alternative.broken) > len(structure.broken) + 1:
+            if len(alternative.broken) > len(structure.broken) + 1:
                 break
             other, other_system, other_relaxation = _try(table, alternative)
-            other_sets, complete = _minimum_sets(other_system, other_relaxation)
-            if complete and len(other_sets[0]) < len(sets[0]):
-                proof, system, sets = other, other_system, other_sets
-        proof.wrong_sets = _ranked(table, proof.structure, system, sets)
+            other_sets, other.complete = _minimum_sets(other_system, other_relaxation)
+            if other.complete:
+                readings.append((other, other_system, other_sets))
+        size = min(len(found[0]) for _, _, found in readings)
+        readings = [reading for reading in readings if len(reading[2][0]) == size]
+        proof = readings[0][0]
+        for other, other_system, other_sets in readings:
+            seen = {found.ids for found in proof.wrong_sets}
+            ranked = _ranked(table, other.structure, other_system, [found for found in other_sets if found not in seen])
+            proof.wrong_sets += ranked if other is proof else [replace(found, reasons=(_OTHER_SIGNS,)) for found in ranked]
         proof.headlines = _headlines(table, proof)
     proof.structure.statements = describe(table, proof.structure)
     return proof

@@ -27,6 +27,7 @@ MAX_BYTES = 20 * 2**20
 MAX_UNPACKED = 200 * 2**20
 MAX_ROWS, MAX_COLUMNS = 300, 40
 _HEADER_LINES = 4
+_MAX_TOKENS, _MAX_WAYS = 60, 3000
 
 
 def read_printed_table(path: Path | str) -> PrintedTable:
@@ -326,11 +327,25 @@ def _shown(value: object, number_format: str) -> str:
 
 @dataclass
 class _Line:
-    """A line of text that ends in numbers: its label, and every way to cut the rest into numbers."""
+    """A line of text that ends in numbers: its label, the pieces of the rest, and how many numbers they can be cut into."""
 
     number: int
     label: str
-    readings: dict[int, list[list[str]]]  # how many numbers -> the ways
+    parts: list[list[str]]
+    counts: frozenset[int]
+
+    def ways(self, count: int) -> list[list[str]]:
+        """Return the ways to cut the rest into so many numbers (the first few thousand)."""
+        ways: list[list[str]] = [[]]
+        for position, part in enumerate(self.parts):
+            after = _sums([_counts(later) for later in self.parts[position + 1 :]])
+            grown = []
+            for way in ways:
+                for size in sorted(_counts(part)):
+                    if count - len(way) - size in after:
+                        grown += [way + cut for cut in _cuts(part, size)]
+            ways = grown[:_MAX_WAYS]
+        return ways
 
 
 _JOINED = re.compile(rf"(?<=\d)[{JOINERS}](?=\d{{3}}(?!\d))")
@@ -347,8 +362,8 @@ def table_from_text(text: str, file: str) -> PrintedTable:
         FileRejected: 'not_a_table'.
     """
     source = text.split("\n")
-    if len(source) > 100_000:
-        raise FileRejected("too_large", Place(file), Text(sv="Texten är längre än 100 000 rader.", en="Over 100 000 lines."))
+    if len(source) > 20_000:
+        raise FileRejected("too_large", Place(file), Text(sv="Texten är längre än 20 000 rader.", en="Over 20 000 lines."))
     source = [line.rstrip("\r") for line in source]
     source = _unstack(source)
     lines = {index: found for index, line in enumerate(source) if (found := _number_line(line, index)) is not None}
@@ -416,48 +431,66 @@ def _number_line(line: str, number: int) -> _Line | None:
             break
     if not any(re.search(r"\d", token) for part in tail for token in part):
         return None
-    ways: list[list[str]] = [[]]
-    for part in tail:
-        cuts = _cuts(part)
-        ways = [way + cut for way in ways for cut in cuts][:2000]
-    if not ways:
+    if sum(map(len, tail)) > _MAX_TOKENS:
         return None
-    readings: dict[int, list[list[str]]] = {}
-    for way in ways:
-        if way not in readings.setdefault(len(way), []):
-            readings[len(way)].append(way)
-    if max(readings) < 2:
+    counts = _sums([_counts(part) for part in tail])
+    if max(counts, default=0) < 2:
         return None
-    return _Line(number, label.strip(" :"), readings)
+    return _Line(number, label.strip(" :"), tail, counts)
 
 
-def _cuts(tokens: list[str]) -> list[list[str]]:
-    """Return every way to join tokens into numbers: '-1 388 -982' is ['-1 388', '-982'] or ['-1', '388', '-982']."""
-    if not tokens:
-        return [[]]
-    ways = []
+def _sums(sets: list[frozenset[int]]) -> frozenset[int]:
+    """Return every sum of one member of each set."""
+    totals = {0}
+    for members in sets:
+        totals = {total + member for total in totals for member in members}
+    return frozenset(totals)
+
+
+def _lengths(tokens: Sequence[str]) -> list[int]:
+    """Return how many of the first tokens may make one number: '-1 388 -982' can begin with '-1' or with '-1 388'."""
     head = tokens[0]
     lengths = [1]
-    if re.match(rf"^[{MINUSES}+(]?\d{{1,3}}$", head) or _DASH.match(head):
-        size = 1
-        if _DASH.match(head) and len(tokens) > 1 and re.match(r"^\d", tokens[1]):
-            size = 2
-            lengths.append(2)
-        if (size == 1 and not _DASH.match(head)) or (size == 2 and re.match(r"^\d{1,3}$", tokens[1])):
-            while size < len(tokens) and re.match(r"^\d{3}(?:[.,]\d+)?[)%]?$", tokens[size]):
-                size += 1
-                lengths.append(size)
-                if not tokens[size - 1].isdigit():
-                    break
+    if _DASH.match(head) and len(tokens) > 1 and re.match(r"^\d", tokens[1]):
+        lengths.append(2)  # a minus sign that stands apart
+    size = lengths[-1]
+    if re.match(rf"^[{MINUSES}+(]?\d{{1,3}}$", tokens[size - 1]):
+        while size < len(tokens) and re.match(r"^\d{3}(?:[.,]\d+)?[)%]?$", tokens[size]):
+            size += 1
+            lengths.append(size)
+            if not tokens[size - 1].isdigit():
+                break
+    out = []
     for length in lengths:
-        joined = " ".join(tokens[:length]).replace("_", "\u00a0")
+        joined = _joined(tokens[:length])
         # '058' cannot stand alone: a number does not begin with a zero.
-        if re.match(rf"^[{MINUSES}+(]?0\d", joined):
-            continue
-        if parse_number(joined) is None:
-            continue
-        ways += [[joined, *rest] for rest in _cuts(tokens[length:])]
-        if len(ways) > 500:
+        if not re.match(rf"^[{MINUSES}+(]?\s?0\d", joined) and parse_number(joined.rstrip("%")) is not None:
+            out.append(length)
+    return out
+
+
+def _joined(tokens: Sequence[str]) -> str:
+    return " ".join(tokens).replace("_", "\u00a0")
+
+
+def _counts(tokens: list[str]) -> frozenset[int]:
+    """Return how many numbers a run of tokens can be."""
+    possible: list[set[int]] = [set() for _ in tokens] + [{0}]
+    for start in range(len(tokens) - 1, -1, -1):
+        for length in _lengths(tokens[start:]):
+            possible[start] |= {count + 1 for count in possible[start + length]}
+    return frozenset(possible[0])
+
+
+def _cuts(tokens: list[str], count: int) -> list[list[str]]:
+    """Return the ways to join a run of tokens into so many numbers."""
+    if not tokens:
+        return [[]] if count == 0 else []
+    ways: list[list[str]] = []
+    for length in _lengths(tokens):
+        if count - 1 in _counts(tokens[length:]):
+            ways += [[_joined(tokens[:length]), *rest] for rest in _cuts(tokens[length:], count - 1)]
+        if len(ways) > _MAX_WAYS:
             break
     return ways
 
@@ -477,7 +510,7 @@ def _blocks(source: list[str], lines: dict[int, _Line]) -> list[list[_Line]]:
     blocks.append(current)
     out = []
     for block in blocks:
-        counts = Counter(count for line in block for count in line.readings)
+        counts = Counter(count for line in block for count in line.counts)
         if counts and max(counts.values()) >= 3:
             out.append(block)
     return out
@@ -500,7 +533,7 @@ def _read_block(source: list[str], block: list[_Line], file: str) -> PrintedTabl
     while block and len(_words(source[block[0].number])) >= 2:
         headings.append(source[block[0].number])
         block = block[1:]
-    counts = Counter(count for line in block for count in line.readings)
+    counts = Counter(count for line in block for count in line.counts)
     if not counts:
         raise _not_a_table(file)
     most = max(counts.values())
@@ -510,13 +543,13 @@ def _read_block(source: list[str], block: list[_Line], file: str) -> PrintedTabl
     labels, _ = _split_headings(headings, width)
     columns = [describe_column(label) for label in labels]
 
-    usable = [line for line in block if width in line.readings]
+    usable = [line for line in block if width in line.counts]
     first, last = block[0].number, block[-1].number
     rows = []
     for found in usable:
         label = found.label or (source[found.number - 1].strip() if found.number else "")
         rows.append(describe_row(label or f"({found.number + 1})", found.number + 1))
-    choices = [line.readings[width] for line in usable]
+    choices = [line.ways(width) for line in usable]
     sign = thousands_sign([cell for ways in choices for cell in ways[0]])
 
     def build(picked: list[list[str]]) -> PrintedTable:
@@ -542,7 +575,7 @@ def _read_block(source: list[str], block: list[_Line], file: str) -> PrintedTabl
                 en=f"Spaces part both numbers and thousands on line {at}; the reading that agrees best with the table was taken.",
             )
         )
-    lost = [line.number + 1 for line in block if width not in line.readings]
+    lost = [line.number + 1 for line in block if width not in line.counts]
     if lost:
         at = ", ".join(map(str, lost))
         table.notes.append(
@@ -620,7 +653,7 @@ def _choose(choices: list[list[list[str]]], build: Callable[[list[list[str]]], P
     def broken(candidate: list[list[str]]) -> int:
         return recognise(build(candidate), alternatives=False).misfits
 
-    for _ in range(2):
+    for _ in range(6):
         changed = False
         for i in open_lines:
             scored = [(broken([*picked[:i], way, *picked[i + 1 :]]), spread(way), way != picked[i], way) for way in choices[i]]

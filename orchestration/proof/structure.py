@@ -350,13 +350,20 @@ def _differences(
 def _net_signs(table: PrintedTable, totals: list[list[TotalRow]]) -> list[int]:
     """Return 1 if the net line is income − cost, −1 if it is cost − income (nettokostnad), both where the table does not say."""
     for options in totals:
-        total = options[0]
-        if table.rows[total.target].kind == "net":
+        if table.rows[options[0].target].kind != "net":
+            continue
+        found = []
+        for total in options:
+            if total.held < options[0].held:
+                continue
             signs = {(table.rows[row].kind, sign) for sign, row in total.terms}
             if ("income", -1) in signs or (("cost", 1) in signs and not any(kind == "income" for kind, _ in signs)):
-                return [-1]
-            if ("cost", -1) in signs:
-                return [1]
+                found.append(-1)
+            elif ("cost", -1) in signs:
+                found.append(1)
+            else:
+                found += [1, -1]
+        return list(dict.fromkeys(found))
     return [1, -1]
 
 

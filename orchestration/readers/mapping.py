@@ -296,7 +296,14 @@ def _listed(close: list[str], headers: list[str]) -> Text:
 def _months(headers: list[str], positions: list[int]) -> list[tuple[int, int | None, int]]:
     """Tell which month each column is: from its header where all of them say so, else January to December in order."""
     found = [numbers.month_of_header(header) for header in headers]
-    if all(found) and len({(f[1], f[2]) for f in found if f}) == len(found):
+    if len({f[1] for f in found if f and f[1]}) > 1:
+        raise SettingsError(
+            Text(
+                sv=f"columns.months har månader ur flera år: {', '.join(headers)}. Ange ett års månader.",
+                en=f"columns.months has months of several years: {', '.join(headers)}. Give the months of one year.",
+            )
+        )
+    if all(found) and len({f[2] for f in found if f}) == len(found):
         return [(position, f[1], f[2]) for position, f in zip(positions, found, strict=True) if f]
     if len(positions) == 12:
         return [(position, None, month) for month, position in enumerate(positions, start=1)]

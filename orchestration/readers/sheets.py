@@ -582,7 +582,7 @@ class Workbook:
                 rows = max(rows, *map(int, _ROW_NUMBER.findall(text)), 0)
                 for letters, digits in set(_FAR_CELL.findall(text)):
                     rows, columns = max(rows, int(digits)), max(columns, _column_number(letters))
-                for attributes in _ERROR_CELL.findall(text) if b"t=" in text else ():
+                for attributes in _ERROR_CELL.findall(text) if b't="e"' in text or b"t='e'" in text else ():
                     place = _CELL_NAME.search(attributes)
                     if place is None:
                         raise _broken_workbook(self.file, "an error cell without a name")
@@ -653,10 +653,7 @@ class Workbook:
         for i in columns:
             values = [row[i] for _, row in chunk]
             cells[f"c{i}"] = pl.Series([cell_text(value) for value in values], dtype=pl.String).str.strip_chars()
-            numbers[i] = np.array(
-                [value if isinstance(value, (int, float)) and not isinstance(value, bool) else np.nan for value in values],
-                dtype=float,
-            )
+            numbers[i] = np.array([value if type(value) in (float, int) else np.nan for value in values], dtype=float)
         faults: dict[int, tuple[str, int | None]] = {}
         if self._errors:
             for k, number in enumerate(source_row):

@@ -52,6 +52,7 @@ from orchestration.errors import FileRejected, Place, SettingsError, Text
 from orchestration.readers.contract import Reading, Summary
 from orchestration.readers.sie_shared import (
     AMOUNT,
+    TARGETS,
     TOTAL,
     Books,
     Dimensions,
@@ -186,6 +187,21 @@ class _Voucher:
     rows: int = 0
 
 
+@dataclass
+class _Piece:
+    """Some whole lines of the file, as far as they can be read without knowing what came before.
+
+    `labels`: rows per label. `lines`: the voucher rows of `frame`, in its order. `odd`: what could not be read in them.
+    """
+
+    block: bytes
+    frame: pl.DataFrame
+    labels: dict[str, int]
+    escapes: bool
+    lines: pl.DataFrame | None = None
+    odd: Counter[str] = field(default_factory=Counter)
+
+
 class SieReading:
     """One pass over one SIE 1–4 file. See `read_sie`."""
 
@@ -208,31 +224,36 @@ class SieReading:
             ksumma=_Ksumma(scan.encoding),
             vouchers_only=self._path.suffix.lower() == ".si" or not scan.has_balances,
         )
-        for block, frame in self._frames(scan):
-            for entity, table in state.chunk(block, frame):
+        for piece in self._pieces(scan):
+            for entity, table in state.take(piece):
                 if "amount" in table.schema.names:
                     self.summary.amount_in[entity] = self.summary.amount_in.get(entity, Decimal(0)) + booked_sum(entity, table)
                 yield entity, table
-            del block, frame
+            del piece
         yield from state.finish(self._source)
 
-    def _frames(self, scan: _Scan) -> Iterator[tuple[bytes, pl.DataFrame]]:
-        """Yield each piece of the file with its lines split into fields; the next piece is split while this one is used."""
+    def _pieces(self, scan: _Scan) -> Iterator[_Piece]:
+        """Yield the file in pieces with the lines split into fields; the next piece is split while this one is used."""
+        line = 1
 
-        def prepare(block: bytes, first_line: int) -> tuple[bytes, pl.DataFrame]:
+        def prepare(raw: bytes) -> _Piece:
+            nonlocal line
+            block = _unix(raw)
             utf8 = self._utf8(block, scan.encoding)
             ends = np.flatnonzero(np.frombuffer(utf8, np.uint8) == 10)
             if np.diff(ends, prepend=-1).max() > MAX_LINE:
                 raise self._too_long()
-            return block, _split(utf8, ends, first_line)
+            frame, labels = _canonical_labels(_split(utf8, ends, line))
+            line += len(ends)
+            piece = _Piece(block, frame, labels, escapes=b'\\"' in block)
+            if labels.keys() & set(LINES):
+                piece.lines = _line_fields(frame.filter(_is_line(labels)), piece.escapes, piece.odd)
+            return piece
 
         with ThreadPoolExecutor(max_workers=1) as pool:
-            waiting: Future[tuple[bytes, pl.DataFrame]] | None = None
-            line = 1
+            waiting: Future[_Piece] | None = None
             for raw in self._blocks(scan.only_cr):
-                block = _unix(raw)
-                ready, waiting = waiting, pool.submit(prepare, block, line)
-                line += block.count(b"\n")
+                ready, waiting = waiting, pool.submit(prepare, raw)
                 if ready is not None:
                     yield ready.result()
             if waiting is not None:
@@ -292,10 +313,9 @@ class SieReading:
         for block in self._blocks(scan.only_cr):
             if scan.only_cr:
                 block = _unix(block)
-            for label in (b"#RAR", b"#DIM", b"#UNDERDIM"):
-                records.extend(_records(block, label))
+            records += [*_records(block, b"#RAR"), *_records(block, b"DIM", b"#DIM", b"#UNDERDIM")]
             if not scan.has_balances:
-                scan.has_balances = any(next(_records(block, label), None) for label in (b"#UB", b"#RES", b"#IB"))
+                scan.has_balances = any(next(_records(block, word), None) for word in (b"#UB", b"#RES", b"#IB"))
             if len(records) > MAX_HEADER:
                 raise FileRejected(
                     "too_many_keys",
@@ -400,11 +420,13 @@ class _State:
     odd: Counter[str] = field(default_factory=Counter)
     escapes: bool = False
 
-    def chunk(self, block: bytes, frame: pl.DataFrame) -> Iterator[tuple[str, pa.Table]]:
-        """Turn a piece of the file (whole lines, split) into tables."""
-        self.ksumma.feed(block)
-        self.escapes = b'\\"' in block
-        frame, labels = self._tally(frame)
+    def take(self, piece: _Piece) -> Iterator[tuple[str, pa.Table]]:
+        """Turn the next piece of the file into tables."""
+        self.ksumma.feed(piece.block)
+        self.escapes = piece.escapes
+        self.odd += piece.odd
+        frame, labels = piece.frame, set(piece.labels)
+        self._tally(piece.labels)
         rejects: list[pl.DataFrame] = []
         if labels & set(_HEADER):
             self._read_header(frame.filter(pl.col("label").is_in(_HEADER)))
@@ -414,7 +436,7 @@ class _State:
             yield from self._year_balances(frame.filter(pl.col("label").is_in(YEARS)), rejects)
         if labels & set(PERIODS):
             yield from self._periods(frame.filter(pl.col("label").is_in(PERIODS)), rejects)
-        yield from self._lines(frame, labels, rejects)
+        yield from self._lines(piece, rejects)
         if labels & {"#KONTO", "#KTYP"}:
             self._accounts(frame, rejects)
         if "#OBJEKT" in labels:
@@ -422,15 +444,10 @@ class _State:
         if rejects:
             yield from self._rejected(rejects)
 
-    def _tally(self, frame: pl.DataFrame) -> tuple[pl.DataFrame, set[str]]:
-        """Count the records by label. Return the frame with labels in capitals, and which there are."""
-        counted = {label: rows for label, rows in frame["label"].value_counts().iter_rows() if label is not None}
-        odd = {label: label.upper() for label in counted if label not in _KNOWN and label.upper() in _KNOWN}
-        if odd:
-            frame = frame.with_columns(pl.col("label").replace(odd))
+    def _tally(self, labels: dict[str, int]) -> None:
+        """Count the records by label."""
         counts = self.summary.row_counts
-        for written, rows in counted.items():
-            label = odd.get(written, written)
+        for label, rows in labels.items():
             if label in ("{", "}"):
                 continue
             if label in _KNOWN:
@@ -442,7 +459,6 @@ class _State:
             counts[name] = counts.get(name, 0) + rows
             if label in RECORDS or label not in _KNOWN:
                 self.summary.rows_in += rows
-        return frame, {odd.get(label, label) for label in counted}
 
     def _read_header(self, rows: pl.DataFrame) -> None:
         self.header_rows += rows.height
@@ -482,13 +498,14 @@ class _State:
 
     # ------------------------------------------------------------------------------------------------ vouchers
 
-    def _lines(self, frame: pl.DataFrame, labels: set[str], rejects: list[pl.DataFrame]) -> Iterator[tuple[str, pa.Table]]:
-        label = pl.col("label")
-        is_voucher, closes = label == "#VER", label == "}"
-        vouchers = self._vouchers(frame.filter(is_voucher))
-        opens = label == "{"
-        if vouchers.height > 1:
-            opens |= is_voucher & pl.any_horizontal(*(pl.col(f"f{n}") == "{" for n in range(1, 7)))
+    def _lines(self, piece: _Piece, rejects: list[pl.DataFrame]) -> Iterator[tuple[str, pa.Table]]:
+        frame, label = piece.frame, pl.col("label")
+        is_voucher, closes, opens = label == "#VER", label == "}", label == "{"
+        headings = frame.filter(is_voucher)
+        at_end = pl.any_horizontal(*(pl.col(f"f{n}") == "{" for n in range(1, 7)))
+        if headings.select(at_end.any()).item():
+            opens |= is_voucher & at_end
+        vouchers = self._vouchers(headings)
         events = frame.select(
             is_voucher.cum_sum().cast(pl.UInt32).alias("voucher"),
             pl.when(is_voucher)
@@ -502,15 +519,14 @@ class _State:
         )
         self._remember_end(frame, events)
         amounts = pl.DataFrame(schema={"voucher": pl.UInt32, "amount": TOTAL, "rows": pl.UInt32})
-        if labels & set(LINES):
-            rows = frame.with_columns(events["voucher"], events["inside"]).filter(label.is_in(LINES))
-            table, amounts = self._voucher_rows(rows, vouchers, rejects)
+        if piece.lines is not None:
+            of_lines = events.select("voucher", "inside").filter(frame.select(_is_line(piece.labels)).to_series())
+            table, amounts = self._voucher_rows(piece.lines, of_lines, vouchers, rejects)
             if table.num_rows:
                 yield "ledger_line", table
         yield from self._balance_vouchers(vouchers, amounts)
-        if frame.height:
-            self.voucher.is_open = events["inside"][-1]
-            self.voucher.row = detached(vouchers[-1:])
+        self.voucher.is_open = events["inside"][-1]
+        self.voucher.row = detached(vouchers[-1:])
 
     def _remember_end(self, frame: pl.DataFrame, events: pl.DataFrame) -> None:
         """Remember whether a brace is open, and whether the last record is #VER, in case the file ends here."""
@@ -523,7 +539,7 @@ class _State:
 
     def _vouchers(self, rows: pl.DataFrame) -> pl.DataFrame:
         """The chunk's vouchers, after the one that the chunk before ended in (a row of nulls at the start of the file)."""
-        fields = self._texts(rows, 5)
+        fields = _texts(rows, 5, self.escapes)
         known = fields["f3"].unique()
         days = pl.DataFrame([known, read_dates(known).alias("voucher_date")])
         days = days.with_columns(pl.col("voucher_date").dt.strftime("%Y-%m").alias("period"))
@@ -540,35 +556,21 @@ class _State:
         return pl.concat([carried, frame])
 
     def _voucher_rows(
-        self, rows: pl.DataFrame, vouchers: pl.DataFrame, rejects: list[pl.DataFrame]
+        self, lines: pl.DataFrame, events: pl.DataFrame, vouchers: pl.DataFrame, rejects: list[pl.DataFrame]
     ) -> tuple[pa.Table, pl.DataFrame]:
-        fields = self._with_objects(rows, 2, 6)
-        amounts, readable = read_amounts(fields["f3"])
-        kinds = rows["label"]
-        only_trans = kinds.n_unique() == 1 and kinds[0] == "#TRANS"
-        frame = pl.DataFrame(
-            [
-                rows["row"].alias("source_row"),
-                (pl.Series(["TRANS"]).new_from_index(0, rows.height) if only_trans else kinds.str.strip_prefix("#")).alias(
-                    "line_kind"
-                ),
-                fields["f1"].alias("account"),
-                amounts.alias("amount"),
-                rows["voucher"],
-                *vouchers[rows["voucher"]],
-                *self._row_texts(fields),
-            ]
-        )
-        frame = self._add_objects(frame, fields["objects"])
+        """Put rows and vouchers together. Return the table, and the sum of the TRANS rows of each voucher."""
+        frame = pl.DataFrame([*lines.drop("objects", "line"), *events, *vouchers[events["voucher"]]])
+        frame = self._add_objects(frame, lines["objects"])
         reason = (
-            pl.when(~rows["inside"]).then(pl.lit("no_voucher"))
+            pl.when(~pl.col("inside")).then(pl.lit("no_voucher"))
             .when(pl.col("account").fill_null("") == "").then(pl.lit("account"))
             .when("bad").then(pl.lit("objects"))
-            .when(~readable).then(pl.lit("amount"))
+            .when(~pl.col("readable")).then(pl.lit("amount"))
             .when(pl.col("period").is_null()).then(pl.lit("voucher_date"))
             .when((pl.col("line_kind") == "TRANS") & self._outside_year()).then(pl.lit("other_year"))
         )  # fmt: skip
-        frame = self._split_off(frame, reason, rows, rejects)
+        frame = self._split_off(frame, reason, lines.select(pl.col("source_row").alias("row"), "line"), rejects)
+        only_trans = (frame["line_kind"] == "TRANS").all()
         booked = frame if only_trans else frame.filter(pl.col("line_kind") == "TRANS")
         self.books.lines.add(booked.select("account", "period", "amount"), self.place)
         sums = booked.group_by("voucher").agg(pl.col("amount").cast(TOTAL).sum(), pl.len().alias("rows"))
@@ -578,19 +580,6 @@ class _State:
         if self.vouchers_only or 0 not in self.years:
             return pl.lit(False)
         return ~pl.col("period").is_between(pl.lit(self.years[0].first_period), pl.lit(self.years[0].last_period))
-
-    def _row_texts(self, fields: pl.DataFrame) -> pl.DataFrame:
-        """Transaction date, text and quantity. Where a vendor leaves the date out without a placeholder, the text comes first."""
-        given, text, quantity = fields["f4"], fields["f5"], fields["f6"]
-        dates = read_dates(given)
-        odd = (dates.is_null() & given.is_not_null() & (given != "")) if dates.null_count() else pl.Series([False])
-        if odd.any():
-            moved = odd & ~given.str.contains(r"^[0-9-]+$")
-            self.odd["transaction_date"] += int((odd & ~moved).sum())
-            text, quantity = given.zip_with(moved, text), text.zip_with(moved, quantity)
-        return pl.DataFrame(
-            [dates.alias("transaction_date"), _no_empty(text).alias("row_text"), self._quantities(quantity).alias("quantity")]
-        )
 
     def _balance_vouchers(self, vouchers: pl.DataFrame, amounts: pl.DataFrame) -> Iterator[tuple[str, pa.Table]]:
         """Check the vouchers that end in this chunk; carry the sum of the last one."""
@@ -621,7 +610,7 @@ class _State:
     # ------------------------------------------------------------------------------------------------ balances and budgets
 
     def _periods(self, rows: pl.DataFrame, rejects: list[pl.DataFrame]) -> Iterator[tuple[str, pa.Table]]:
-        fields = self._with_objects(rows, 4, 6)
+        fields = _with_objects(rows, 4, 6, self.escapes)
         amounts, readable = read_amounts(fields["f5"])
         period, account = fields["f2"].str.replace(r"^((?:19|20)[0-9]{2})-([0-9]{2})$", "$1$2"), fields["f3"].str.strip_chars()
         swapped = (~period.str.contains(_PERIOD) & account.str.contains(_PERIOD)).fill_null(False)
@@ -666,7 +655,7 @@ class _State:
         return result
 
     def _year_balances(self, rows: pl.DataFrame, rejects: list[pl.DataFrame]) -> Iterator[tuple[str, pa.Table]]:
-        fields = self._with_objects(rows, 3, 5)
+        fields = _with_objects(rows, 3, 5, self.escapes)
         amounts, readable = read_amounts(fields["f4"])
         year = fields["f1"].str.strip_chars().str.extract(r"^(-?[0-9]{1,2})$").cast(pl.Int64)
         years = complete_years(self.years, year.drop_nulls().unique().to_list())
@@ -703,7 +692,7 @@ class _State:
     def _accounts(self, frame: pl.DataFrame, rejects: list[pl.DataFrame]) -> None:
         rows = frame.filter(pl.col("label") == "#KONTO")
         if rows.height:
-            fields = self._texts(rows, 1)
+            fields = _texts(rows, 1, self.escapes)
             data = pl.DataFrame(
                 [
                     rows["row"].alias("source_row"),
@@ -715,7 +704,7 @@ class _State:
             self.accounts.append(detached(self._split_off(data, reason, rows, rejects)))
         types = frame.filter(pl.col("label") == "#KTYP")
         if types.height:
-            fields = self._texts(types, 2)
+            fields = _texts(types, 2, self.escapes)
             kinds = pl.col("f2").str.strip_chars().str.to_uppercase().alias("account_type")
             self.account_types.append(detached(fields.select(pl.col("f1").str.strip_chars().alias("account"), kinds)))
         self.account_rows += rows.height + types.height
@@ -727,7 +716,7 @@ class _State:
             )
 
     def _objects(self, rows: pl.DataFrame, rejects: list[pl.DataFrame]) -> Iterator[tuple[str, pa.Table]]:
-        fields = self._texts(rows, 2)
+        fields = _texts(rows, 2, self.escapes)
         number = fields["f1"].str.strip_chars()
         self.dimensions.seen.update(number.drop_nulls().unique().head(1000).to_list())
         targets = {n: t for n, t in self.dimensions.fields.items() if t != "reference"}
@@ -751,28 +740,6 @@ class _State:
 
     # ------------------------------------------------------------------------------------------------ shared by the record types
 
-    def _texts(self, rows: pl.DataFrame, count: int) -> pl.DataFrame:
-        """The fields f1 … f`count` of every row, without quotes; null where the row ends before."""
-        return pl.DataFrame([_clean(rows[f"f{n}"], self.escapes) for n in range(1, count + 1)])
-
-    def _with_objects(self, rows: pl.DataFrame, at: int, count: int) -> pl.DataFrame:
-        """The fields f1 … f`count` of every row, with field `at`, the object list, as `objects`.
-
-        A row without object list is read as if it had `{}`.
-        """
-        objects = rows[f"f{at}"]
-        given = objects.str.starts_with("{").fill_null(False)
-        complete = given.all()
-        columns = []
-        for number in (n for n in range(1, count + 1) if n != at):
-            values = rows[f"f{number}"]
-            if number > at and not complete:
-                values = values.zip_with(given, rows[f"f{number - 1}"]).alias(f"f{number}")
-            columns.append(_clean(values, self.escapes))
-        if not complete:
-            objects = objects.zip_with(given, pl.Series(["{}"]).new_from_index(0, len(objects)))
-        return pl.DataFrame([*columns, objects.alias("objects")])
-
     def _add_objects(self, frame: pl.DataFrame, objects: pl.Series) -> pl.DataFrame:
         """Add `dimension_set`, the fields of TARGETS and `bad` (the list cannot be read) from the object lists."""
         lists = objects.unique()
@@ -789,10 +756,10 @@ class _State:
             _clean(long["dim"], self.escapes).str.strip_chars(), _clean(long["code"], self.escapes).str.strip_chars()
         )
         spread = spread_objects(lists, pairs, self.dimensions, bad=bad.fill_null(True))
+        spread = spread.drop(name for name in TARGETS if spread[name].null_count() == spread.height)
         if spread.height == 1:
-            return frame.with_columns(
-                pl.lit(v, spread.schema[n]).alias(n) for n, v in spread.drop("objects").row(0, named=True).items()
-            )
+            values = spread.drop("objects").row(0, named=True)
+            return frame.with_columns(pl.lit(value, spread.schema[name]).alias(name) for name, value in values.items())
         return frame.with_columns(objects).join(spread, on="objects", how="left", maintain_order="left").drop("objects")
 
     def _quantities(self, text: pl.Series) -> pl.Series:
@@ -999,14 +966,103 @@ def _split(utf8: bytes, ends: np.ndarray, first_line: int) -> pl.DataFrame:
     lines = pl.from_arrow(pa.LargeStringArray.from_buffers(len(ends), pa.py_buffer(offsets), pa.py_buffer(utf8)))
     numbers = np.arange(first_line, first_line + len(ends), dtype=np.int64)
     fields = pl.col("fields").list
-    # `{ }` on one line is an empty voucher; a control-Z ends files of DOS.
-    first = fields.get(0, null_on_oob=True)
-    label = pl.when(first.str.contains(r"^\{[ \t]+\}$|^\{\}$")).then(pl.lit("}")).when(first != "\x1a").then(first)
     return (
         pl.DataFrame({"row": numbers, "line": lines})
         .with_columns(pl.col("line").str.extract_all(_FIELD).alias("fields"))
-        .select("row", "line", label.alias("label"), *(fields.get(n, null_on_oob=True).alias(f"f{n}") for n in range(1, 7)))
+        .select(
+            "row",
+            "line",
+            fields.get(0, null_on_oob=True).alias("label"),
+            *(fields.get(n, null_on_oob=True).alias(f"f{n}") for n in range(1, 7)),
+        )
     )
+
+
+def _canonical_labels(frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, int]]:
+    """Return the frame with labels in capitals where SIE knows them so, and the rows of each label."""
+    counted = {label: rows for label, rows in frame["label"].value_counts().iter_rows() if label is not None}
+    meant = {label: _canonical(label) for label in counted}
+    odd = {label: other for label, other in meant.items() if label != other}
+    if odd:
+        frame = frame.with_columns(pl.col("label").replace(odd))
+    labels: dict[str, int] = {}
+    for label, rows in counted.items():
+        if (other := meant[label]) is not None:
+            labels[other] = labels.get(other, 0) + rows
+    return frame, labels
+
+
+def _canonical(label: str) -> str | None:
+    """The label as SIE writes it; `{ }` on one line is an empty voucher; a control-Z, which ends files of DOS, is nothing."""
+    if label.upper() in _KNOWN:
+        return label.upper()
+    if label.startswith("{") and label != "{" and not label.strip("{} \t"):
+        return "}"
+    return None if label == "\x1a" else label
+
+
+def _is_line(labels: dict[str, int]) -> pl.Expr:
+    present = [label for label in LINES if label in labels]
+    return pl.col("label") == present[0] if len(present) == 1 else pl.col("label").is_in(present)
+
+
+def _line_fields(rows: pl.DataFrame, escapes: bool, odd: Counter[str]) -> pl.DataFrame:
+    """The fields of voucher rows, read; what belongs to their voucher and their objects is added later."""
+    fields = _with_objects(rows, 2, 6, escapes)
+    amounts, readable = read_amounts(fields["f3"])
+    kinds = rows["label"]
+    only_trans = (kinds == "#TRANS").all()
+    kind = pl.Series(["TRANS"]).new_from_index(0, rows.height) if only_trans else kinds.str.strip_prefix("#")
+    return pl.DataFrame(
+        [
+            rows["row"].alias("source_row"),
+            rows["line"],
+            kind.alias("line_kind"),
+            fields["f1"].alias("account"),
+            amounts.alias("amount"),
+            readable.alias("readable"),
+            *_row_texts(fields, odd),
+            fields["objects"],
+        ]
+    )
+
+
+def _row_texts(fields: pl.DataFrame, odd: Counter[str]) -> pl.DataFrame:
+    """Transaction date, text and quantity. Where a vendor leaves the date out without a placeholder, the text comes first."""
+    given, text, quantity = fields["f4"], fields["f5"], fields["f6"]
+    dates = read_dates(given)
+    unread = (dates.is_null() & given.is_not_null() & (given != "")) if dates.null_count() else pl.Series([False])
+    if unread.any():
+        moved = unread & ~given.str.contains(r"^[0-9-]+$")
+        odd["transaction_date"] += int((unread & ~moved).sum())
+        text, quantity = given.zip_with(moved, text), text.zip_with(moved, quantity)
+    quantities, unreadable = read_quantities(quantity)
+    odd["quantity"] += unreadable
+    return pl.DataFrame([dates.alias("transaction_date"), _no_empty(text).alias("row_text"), quantities.alias("quantity")])
+
+
+def _texts(rows: pl.DataFrame, count: int, escapes: bool) -> pl.DataFrame:
+    """The fields f1 … f`count` of every row, without quotes; null where the row ends before."""
+    return pl.DataFrame([_clean(rows[f"f{n}"], escapes) for n in range(1, count + 1)])
+
+
+def _with_objects(rows: pl.DataFrame, at: int, count: int, escapes: bool) -> pl.DataFrame:
+    """The fields f1 … f`count` of every row, with field `at`, the object list, as `objects`.
+
+    A row without object list is read as if it had `{}`.
+    """
+    objects = rows[f"f{at}"]
+    given = objects.str.starts_with("{").fill_null(False)
+    complete = given.all()
+    columns = []
+    for number in (n for n in range(1, count + 1) if n != at):
+        values = rows[f"f{number}"]
+        if number > at and not complete:
+            values = values.zip_with(given, rows[f"f{number - 1}"]).alias(f"f{number}")
+        columns.append(_clean(values, escapes))
+    if not complete:
+        objects = objects.zip_with(given, pl.Series(["{}"]).new_from_index(0, len(objects)))
+    return pl.DataFrame([*columns, objects.alias("objects")])
 
 
 def _clean(text: pl.Series, escapes: bool) -> pl.Series:
@@ -1057,14 +1113,14 @@ def _date(text: str) -> date | None:
     return read_dates(pl.Series([text], dtype=pl.String))[0]
 
 
-def _records(block: bytes, label: bytes) -> Iterator[bytes]:
-    """The lines of a block that begin with the label. Fast where there are few."""
-    at = block.find(label)
+def _records(block: bytes, word: bytes, *labels: bytes) -> Iterator[bytes]:
+    """The lines of a block whose first field is one of the labels (or the word). Fast where the word is rare."""
+    at = block.find(word)
     while at >= 0:
         start, end = block.rfind(b"\n", 0, at) + 1, block.find(b"\n", at)
-        if not block[start:at].strip() and not block[at + len(label) : at + len(label) + 1].strip():
+        if block[start:end].split(None, 1)[0] in (labels or (word,)):
             yield block[start:end]
-        at = block.find(label, end)
+        at = block.find(word, end)
 
 
 def _unix(block: bytes) -> bytes:

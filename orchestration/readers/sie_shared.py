@@ -68,6 +68,7 @@ MAX_KEYS = 2_000_000
 LISTED = 20
 
 _AMOUNT = r"^[+-]?(?:[0-9]{1,16}(?:[.,][0-9]{0,2})?|[.,][0-9]{1,2})$"
+_PLAIN_AMOUNT = r"^-?[0-9]{1,16}(?:\.[0-9]{1,2})?$"
 _QUANTITY = r"^[+-]?(?:[0-9]{1,14}(?:[.,][0-9]{0,12})?|[.,][0-9]{1,12})$"
 AMOUNT = pl.Decimal(18, 2)
 TOTAL = pl.Decimal(38, 2)
@@ -117,12 +118,12 @@ def exact_sum(amounts: pl.Series) -> Decimal:
 
 def read_amounts(text: pl.Series) -> tuple[pl.Series, pl.Series]:
     """Amounts as exact decimals, and which could be read."""
-    readable = text.str.contains(_AMOUNT)
-    if not readable.all() or readable.null_count():
-        text = text.str.strip_chars()
-        readable = text.str.contains(_AMOUNT).fill_null(False)
-        text = text.set(~readable, None)
-    return _decimals(text, 2), readable
+    readable = text.str.contains(_PLAIN_AMOUNT)
+    if readable.all() and not readable.null_count():
+        return text.cast(AMOUNT), readable
+    text = text.str.strip_chars()
+    readable = text.str.contains(_AMOUNT).fill_null(False)
+    return _decimals(text.set(~readable, None), 2), readable
 
 
 def _decimals(text: pl.Series, scale: int) -> pl.Series:

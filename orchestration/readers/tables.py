@@ -146,7 +146,7 @@ class TableReading:
         self.rounds: set[str] = set()
         self.splits: dict[str, bool] = {}
         self.names: dict[tuple[str, str], tuple[int, str]] = {}
-        self.first_bad: list[str] = []
+        self.first_bad: list[Text] = []
         self.constants = self._parsed_constants()
 
     def __iter__(self) -> Iterator[tuple[str, pa.Table]]:
@@ -382,7 +382,6 @@ class TableReading:
         if "date" in values:
             period = period.fill_null(values["date"].dt.strftime("%Y-%m"))
         stated = _or_null(values.get("fiscal_year"), rows, pl.Int32)
-        default = self.delivery
         if self.kind.name == "forecast":
             rounds = _or_null(values.get("forecast_round"), rows).fill_null(self.delivery or "")
             whole = rounds.str.contains(r"^\d{4}-(0[1-9]|1[0-2])$")
@@ -391,10 +390,10 @@ class TableReading:
             values["forecast_round"] = rounds
             default_year = rounds.str.slice(0, 4).cast(pl.Int32, strict=False)
         else:
-            default_year = pl.Series([int(default[:4]) if default else None], dtype=pl.Int32).new_from_index(0, rows)
+            default_year = pl.Series([int(self.delivery[:4]) if self.delivery else None], dtype=pl.Int32).new_from_index(0, rows)
         of_period = period.str.slice(0, 4).cast(pl.Int32, strict=False)
         header_years = {year for _, year, _ in columns.months if year is not None}
-        if len(header_years) == 1:
+        if header_years:  # they are all of one year: `mapping` sees to that
             of_period = of_period.fill_null(pl.Series([header_years.pop()], dtype=pl.Int32).new_from_index(0, rows))
         year = stated.fill_null(of_period).fill_null(default_year)
         position = self.layout.positions.get("fiscal_year", self.layout.positions.get("period"))
@@ -492,8 +491,7 @@ class TableReading:
                 ), ""
         reason = self._reason(code, cells, position)
         if len(self.first_bad) < 3:
-            place = Text(sv=f"rad {row}: {reason.sv}", en=f"row {row}: {reason.en}")
-            self.first_bad.append(mask(place))
+            self.first_bad.append(Text(sv=mask(f"rad {row}: {reason.sv}"), en=mask(f"row {row}: {reason.en}")))
         return self._reject(row, code, reason, cells, True), ""
 
     def _repeats_header(self, cells: list[str]) -> bool:
@@ -589,16 +587,17 @@ class TableReading:
                 Text(sv="filen har en rubrik men inga datarader.", en="the file has a header but no rows of data."),
             )
         if not summary.rows_kept or summary.rows_bad > self.source.max_bad_rows * (summary.rows_kept + summary.rows_bad):
-            shown, data = "; ".join(self.first_bad), summary.rows_kept + summary.rows_bad
+            data = summary.rows_kept + summary.rows_bad
+            shown = Text(sv="; ".join(bad.sv for bad in self.first_bad), en="; ".join(bad.en for bad in self.first_bad))
             limit = f"{self.source.max_bad_rows * 100:g}"
             raise FileRejected(
                 "too_many_bad_rows",
                 Place(self.label),
                 Text(
                     sv=f"{summary.rows_bad} av {data} rader går inte att läsa (högst {limit} % godtas, "
-                    f"max_bad_rows). De första: {shown}.",
+                    f"max_bad_rows). De första: {shown.sv}.",
                     en=f"{summary.rows_bad} of {data} rows cannot be read (at most {limit} % are accepted, "
-                    f"max_bad_rows). The first: {shown}.",
+                    f"max_bad_rows). The first: {shown.en}.",
                 ),
             )
         if self.kind.amount_fields:

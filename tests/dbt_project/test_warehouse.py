@@ -126,7 +126,7 @@ def test_an_unfinished_or_withdrawn_load_does_not_count(dbt, tmp_path: Path) -> 
     raw.load("killed", period_from="2015-03", period_to="2015-03", ledger_line=[line("2015-03", "5010", "9")])
     raw.loads.pop()
     raw.load_entities.pop()
-    dbt(raw.write(), "build", "--exclude-resource-type", "unit_test")
+    dbt(raw.write(), "build", "--exclude-resource-types", "test", "unit_test")
     with open_databases(tmp_path, read_only=True) as database:
         assert follow_up(database, "KLK", "personnel")[0] == "-100.00"
 
@@ -141,7 +141,7 @@ def test_a_home_without_loads_builds(dbt, tmp_path: Path) -> None:
 def test_top_unit_is_named_by_the_settings(dbt, tmp_path: Path) -> None:
     """The manifest was parsed without them: settings are read when the models run."""
     home = municipality(tmp_path).write()
-    dbt(home, "build", "--exclude-resource-type", "unit_test", AVVIK_ROOT_UNIT="0000", AVVIK_MUNICIPALITY="S:t Olofs kommun'")
+    dbt(home, "build", "--exclude-resource-types", "test", "unit_test", AVVIK_ROOT_UNIT="0000", AVVIK_MUNICIPALITY="S:t Olofs kommun'")
     with open_databases(tmp_path, read_only=True) as database:
         rows = database.execute(
             "select distinct unit_code, unit_name, parent_unit_code from reporting.marts.follow_up where unit_level = 0"

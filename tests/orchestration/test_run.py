@@ -133,7 +133,7 @@ def test_warnings_do_not_stop_and_show_no_free_text(settings: Settings) -> None:
     assert result.ok
     [check] = [check for check in result.failed_checks if check.asset == "core/fct_line"]
     assert check.severity == "WARN"
-    assert "2 rows" in check.message
+    assert check.message == "not_null_fct_line_unit (2): unit –"
     with home_instance(settings) as instance:
         events = "".join(str(record.event_log_entry) for record in instance.get_records_for_run(result.run_ids[0]).records)
     assert "3001" in events

@@ -105,7 +105,8 @@ _FILES = {
     "tests/every_account_has_a_line.sql": (
         "{{ config(store_failures=true, meta={'message_sv': 'Kontot {account} saknar rapportrad ({amount} kr).', "
         "'message_en': 'Account {account} has no report line (SEK {amount}).'}) }} "
-        "select account, sum(amount) as amount from {{ ref('fct_line') }} left join {{ ref('lines') }} on first_digit = left(account, 1) "
+        "select account, sum(amount) as amount from {{ ref('fct_line') }} "
+        "left join {{ ref('lines') }} on first_digit = left(account, 1) "
         "where line is null group by all"
     ),
     "macros/generate_schema_name.sql": (

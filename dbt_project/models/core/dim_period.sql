@@ -1,4 +1,4 @@
-{{ config(database="reporting", schema="marts") }}
+{{ published() }}
 
 -- Every month from the year before the first that any load speaks for, to the year after the last.
 with bound as (

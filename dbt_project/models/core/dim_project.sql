@@ -1,4 +1,4 @@
-{{ config(database="reporting", schema="marts") }}
+{{ published() }}
 
 with {{ members("project") }}
 

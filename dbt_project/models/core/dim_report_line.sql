@@ -1,4 +1,4 @@
-{{ config(database="reporting", schema="marts") }}
+{{ published() }}
 
 select
     line_key as report_line,

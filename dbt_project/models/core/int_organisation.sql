@@ -1,10 +1,17 @@
 -- The organisation as it was at the end of each month in which it had changed.
-with organisation_start as (
-    select distinct max(units.valid_from) as organisation_from
+with latest_change as (
+    select
+        dim_period.period,
+        max(units.valid_from) as organisation_from
     from {{ ref("dim_period") }} as dim_period
     inner join {{ ref("dim_unit") }} as units
         on units.valid_from <= dim_period.last_day
     group by dim_period.period
+),
+
+organisation_start as (
+    select distinct organisation_from
+    from latest_change
 ),
 
 organisation as (

@@ -165,16 +165,15 @@ marked as (
         ended.*,
         case
             when
-                lag(valid_to) over (partition by code_field, code order by valid_from) = {{ day_before("valid_from") }}
-                and lag(code_name) over (partition by code_field, code order by valid_from) is not distinct from code_name
-                and lag(parent_code) over (partition by code_field, code order by valid_from)
-                is not distinct from parent_code
-                and lag(account_type) over (partition by code_field, code order by valid_from)
-                is not distinct from account_type
+                lag(valid_to) over by_code = {{ day_before("valid_from") }}
+                and coalesce(lag(code_name) over by_code, '') = coalesce(code_name, '')
+                and coalesce(lag(parent_code) over by_code, '') = coalesce(parent_code, '')
+                and coalesce(lag(account_type) over by_code, '') = coalesce(account_type, '')
                 then 0
             else 1
         end as is_new
     from ended
+    window by_code as (partition by code_field, code order by valid_from)
 ),
 
 numbered as (

@@ -3,12 +3,18 @@
 -- One pass over the ledger lines for all code fields.
 with used as (
     select
-        {% for field in fields %}{{ field }}, {% endfor %}
-        {% for field in fields %}grouping({{ field }}) as is_not_{{ field }}, {% endfor %}
+        {% for field in fields %}
+            {{ field }},
+            grouping({{ field }}) as is_not_{{ field }},
+        {% endfor %}
         min(period) as first_period,
         max(period) as last_period
     from {{ ref("stg_raw__ledger_lines") }}
-    group by grouping sets ({% for field in fields %}({{ field }}){% if not loop.last %}, {% endif %}{% endfor %})
+    group by grouping sets (
+        {% for field in fields %}
+            ({{ field }}){% if not loop.last %},{% endif %}
+        {% endfor %}
+    )
 ),
 
 code as (

@@ -1,3 +1,5 @@
+{{ published() }}
+
 {% set measures = [
     "outcome_month", "budget_month", "outcome_period", "budget_period", "budget_year",
     "outcome_previous_year_period", "outcome_previous_year",

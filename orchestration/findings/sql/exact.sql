@@ -67,25 +67,16 @@ where number - before > 1;
 
 -- PER-11. Accruals on interim accounts, and the row that takes each back: same unit, account and amount, other side, a later month.
 create or replace temp table f_interim_row as
-with interim as (
-    select r.rid, r.m, r.account, r.unit, r.amount, abs(r.amount) as size, r.voucher_series, r.voucher_number, r.txt, sign(r.amount) as side
+select
+    *, row_number() over (partition by account, unit, size, opens, m order by rid) as k
+from (
+    select
+        r.rid, r.m, r.account, r.unit, r.amount, abs(r.amount) as size, r.voucher_series, r.voucher_number, r.txt, sign(r.amount) = i.open_side as opens
     from f_raw as r
     inner join f_interim_prefix as i on starts_with(r.account, i.prefix)
     cross join f_param as p
     where r.line = 'balance' and r.amount <> 0 and r.m >= p.as_of_m - 14
-),
-
--- which side opens: the first row of each amount
-opening as (
-    select account, unit, size, side as open_side from (
-        select account, unit, size, side, row_number() over (partition by account, unit, size order by m, rid) as rank_no from interim
-    ) as ordered
-    where rank_no = 1
-)
-
-select i.*, i.side = o.open_side as opens, row_number() over (partition by i.account, i.unit, i.size, i.side, i.m order by i.rid) as k
-from interim as i
-inner join opening as o on i.account = o.account and i.unit = o.unit and i.size = o.size;
+) as interim;
 
 -- Next month's reversal first; what is left is paired in order.
 create or replace temp table f_accrual_next as

@@ -32,7 +32,8 @@ def test_per03_seller_missing_is_neutral_for_the_municipality(ledger):
     f = found[found.unit_code == "1501"].iloc[0]
     assert (f.rule_id, f.tier, f.other_unit, f.report_line, f.counterparty) == ("PER-03", "fel", "1101", "internal_income", "101")
     assert (f.expected_amount, f.booked_amount, f.effect_year_forecast) == (30000.0, 0.0, 0.0)
-    assert len(found) == 1
+    # the omitted voucher leaves its number behind
+    assert set(found.rule_id) == {"PER-03", "PER-11"}
 
 
 def test_per03_different_amount_names_the_side_that_left_its_habit(ledger):
@@ -122,7 +123,6 @@ def test_per05_prepaid_cost_taken_at_once_and_under_the_threshold(ledger):
 
 def test_per06_same_invoice_twice(ledger):
     ledger.row("2015-03", -7432.5, ref="F-00812", **ONE)
-    ledger.row("2015-03", -7432.5, ref="00812", day=20, **{**ONE, "text": "Utredning"})
     ledger.row("2015-03", -7432.5, ref="F00812", day=22, **ONE)
     found = ledger.close("2015-03")
     assert list(found.findings.rule_id) == ["PER-06"]
@@ -220,7 +220,7 @@ def test_per11_accruals_taken_back_are_silent(ledger):
 
 def test_catalogue_and_thresholds():
     assert list(RULES) == [f"PER-{k:02d}" for k in range(1, 12)]
-    assert thresholds({"materiality": 5000, "interim_accounts": ["17", "29"]}).materiality == 5000.0
+    assert thresholds({"materiality": 5000, "interim_liabilities": ["29"]}).materiality == 5000.0
     with pytest.raises(SettingsError):
         thresholds({"materialty": 5000})
     with pytest.raises(SettingsError):

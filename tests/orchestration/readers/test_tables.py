@@ -24,7 +24,6 @@ from orchestration.readers.contract import ENTITIES, Summary
 from orchestration.readers.tables import read_table
 from orchestration.settings import Source
 
-DATA = Path(__file__).parent / "data"
 HEAD = "Konto;Ansvar;Motpart;Period;Text;Belopp\n"
 Read = Callable[..., "Result"]
 
@@ -369,6 +368,12 @@ def test_a_map_with_an_unknown_field_is_a_settings_error(read: Read) -> None:
         read("a;b\n1;2\n", "budget", columns={"amount": "a", "months": ["b"] * 12})
 
 
+def test_month_columns_of_several_years_are_a_settings_error(read: Read) -> None:
+    months = [f"2015{m:02d}" for m in range(4, 13)] + ["201601", "201602", "201603"]
+    with pytest.raises(SettingsError, match="several years"):
+        read(f"Konto;{';'.join(months)}\n4010{';1' * 12}\n", "budget", columns={"account": "Konto", "months": months})
+
+
 def test_a_repeated_header_can_be_pointed_at(read: Read) -> None:
     text = "Konto;Text;Ansvar;Text;Period;Belopp\n4010;Konsulter;11;Kansliet;201503;1\n"
     columns = {"account": "Konto", "period": "Period", "amount": "Belopp", "row_text": "Text (2)"}
@@ -643,9 +648,13 @@ def test_whatever_a_file_holds_its_rows_add_up_or_it_is_refused(
     path = tmp_path_factory.mktemp("t") / "t.csv"
     path.write_bytes((HEAD + "4010;11;;201503;a;1,00\n" + "\n".join(lines) + ending).encode())
     try:
-        Result(path, Source(kind="ledger", files=["*"], max_bad_rows=1, separator=";"))
+        result = Result(path, Source(kind="ledger", files=["*"], max_bad_rows=1, separator=";"))
     except FileRejected as refusal:
         assert refusal.code in {"truncated", "quotes", "not_a_table", "decimal_unclear", "too_many_bad_rows"}  # noqa: PT017
+    else:
+        content = path.read_bytes()
+        if b'"' not in content:  # then every line is a row
+            assert result.summary.rows_in == content.count(b"\n") + (not content.endswith(b"\n")) - 1
 
 
 # ---------------------------------------------------------------- real files
