@@ -233,8 +233,9 @@ LOAD = pa.schema(
     ]
 )
 
-#: `raw/load_entity.parquet`: one row per accepted load and entity that it filled. period_from/period_to bound what it covers (null
-#: for registers). rows are output rows; amount is their sum in the ledger's sign (null for entities without amounts).
+#: `raw/load_entity.parquet`: one row per accepted load and entity that it filled. period_from/period_to bound what it covers
+#: (null for registers). rows are output rows; amount is the sum of those that count (no RTRANS, BTRANS) in the ledger's sign,
+#: null for entities without amounts.
 LOAD_ENTITY = pa.schema(
     [
         ("load_id", TEXT),

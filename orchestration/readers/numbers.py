@@ -21,7 +21,7 @@ import pyarrow as pa
 DecimalMark = Literal[",", "."]
 
 #: Digits after the point that an amount may have in the file before it is scaled (tkr and mkr give kronor by six more places).
-_PLACES = 8
+PLACES = 8
 _MINUS = "[\u2212\u2012\u2013\u2014\ufe63\uff0d]"
 _SPACE = "[\\s\u00a0\u2007\u2009\u202f]"
 
@@ -78,8 +78,8 @@ def amounts(text: pl.Series, decimal: DecimalMark | None, *, shift: int = 0, sca
     hard = (~simple).arg_true()
     if len(hard):
         plain = plain.scatter(hard, _canonical(text.gather(hard), decimal))
-    exact = plain.cast(pl.Decimal(38, _PLACES), strict=False).to_physical()
-    step, limit = (pl.lit(number, dtype=pl.Int128) for number in (10 ** (_PLACES - scale - shift), 10**18))
+    exact = plain.cast(pl.Decimal(38, PLACES), strict=False).to_physical()
+    step, limit = (pl.lit(number, dtype=pl.Int128) for number in (10 ** (PLACES - scale - shift), 10**18))
     value = pl.col("v")
     units = (
         pl.DataFrame({"v": exact})
@@ -116,7 +116,7 @@ def _canonical(text: pl.Series, decimal: DecimalMark | None) -> pl.Series:
         & (opening + lead + trail <= 1)
         & ((whole != "") | pl.col("fraction").is_not_null())
         & (whole.str.len_bytes() <= 18)
-        & (fraction_digits.str.len_bytes() <= _PLACES)
+        & (fraction_digits.str.len_bytes() <= PLACES)
     )
     number = pl.concat_str(
         pl.when(negative).then(pl.lit("-")).otherwise(pl.lit("")),

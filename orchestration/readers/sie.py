@@ -74,7 +74,7 @@ from orchestration.readers.sie_shared import (
 )
 from orchestration.settings import Source
 
-#: Bytes read at a time. Larger chunks are not faster and take memory: this one peaks below 400 MB, imports included.
+#: Bytes read at a time. Larger chunks are not faster and take memory: with this the process peaks near 400 MB, imports included.
 CHUNK = 4 * 2**20
 #: A line longer than this is not SIE.
 MAX_LINE = 2**20

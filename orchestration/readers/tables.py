@@ -147,6 +147,7 @@ class TableReading:
         self.splits: dict[str, bool] = {}
         self.names: dict[tuple[str, str], tuple[int, str]] = {}
         self.first_bad: list[Text] = []
+        self.rounded = 0
         self.constants = self._parsed_constants()
 
     def __iter__(self) -> Iterator[tuple[str, pa.Table]]:
@@ -223,9 +224,8 @@ class TableReading:
             elif f.required:
                 columns.problems.append(_Problem(f"{f.name}_missing", f.name, position, ~filled))
             columns.values[f.name] = value
-        for position, year, month in self.layout.months:
+        for (position, year, month), value in zip(self.layout.months, self._month_amounts(batch), strict=True):
             filled = (batch.cells[f"c{position}"] != "").to_numpy()
-            value = self._amounts("months", batch, position)
             columns.months.append((value, year, month))
             columns.problems.append(_Problem("months_unreadable", "months", position, filled & value.is_null().to_numpy()))
             columns.blank &= ~filled
@@ -250,8 +250,38 @@ class TableReading:
             )
         self.decimal = mark
 
-    def _amounts(self, name: str, batch: Batch, position: int) -> pl.Series:
-        scale, shift = (4, 0) if name == "quantity" else (2, _SHIFT[self.layout.unit_of_amount])
+    def _fine_scale(self) -> int:
+        """Decimals in which the calculated amounts of a plan are read before they are rounded to öre."""
+        return min(6, numbers.PLACES - _SHIFT[self.layout.unit_of_amount])
+
+    def _month_amounts(self, batch: Batch) -> list[pl.Series]:
+        """Read a row's month columns in öre.
+
+        A plan is often calculated (a twelfth of the year): months with more than two decimals are rounded so that the row's sum
+        is the rounded sum of its unrounded months, by rounding the running total.
+        """
+        fine = [self._amounts("months", batch, position, scale=self._fine_scale()) for position, _, _ in self.layout.months]
+        running = pl.zeros(len(batch), dtype=pl.Int64, eager=True)
+        before = running
+        months = []
+        for value in fine:
+            running = running + value.fill_null(0)
+            rounded = _round_units(running, self._fine_scale() - 2)
+            months.append((rounded - before).set(value.is_null(), None))
+            before = rounded
+        if fine:
+            step = 10 ** (self._fine_scale() - 2)
+            self.rounded += int(pl.select(pl.any_horizontal([value % step != 0 for value in fine])).to_series().sum() or 0)
+        return months
+
+    def _amounts(self, name: str, batch: Batch, position: int, scale: int | None = None) -> pl.Series:
+        if name == "amount" and self.kind.name in ("budget", "forecast"):
+            fine = self._amounts("months", batch, position, scale=self._fine_scale())
+            self.rounded += int((fine % 10 ** (self._fine_scale() - 2) != 0).sum() or 0)
+            return _round_units(fine, self._fine_scale() - 2)
+        shift = 0 if name == "quantity" else _SHIFT[self.layout.unit_of_amount]
+        if scale is None:
+            scale = 4 if name == "quantity" else 2
         value = numbers.amounts(_text_only(batch, position), self.decimal, shift=shift, scale=scale)
         if position in batch.numbers:
             value = numbers.native_amounts(batch.numbers[position], shift=shift, scale=scale).fill_null(value)
@@ -602,6 +632,14 @@ class TableReading:
             )
         if self.kind.amount_fields:
             summary.amount_in[self.kind.entity] = Decimal(self.totals.kept).scaleb(-2)
+        if self.rounded:
+            calculated = Text(
+                sv=f"{self.rounded} rader har beräknade belopp med fler än två decimaler; avrundade till öre så att radens "
+                "summa stämmer.",
+                en=f"{self.rounded} rows have calculated amounts with more than two decimals; rounded to öre so that each row's "
+                "sum holds.",
+            )
+            summary.warnings.append(str(calculated))
         if self.kind.name == "ledger":
             self._finish_ledger()
         elif self.kind.name in ("budget", "forecast"):
@@ -705,6 +743,12 @@ class TableReading:
 
 
 # ---------------------------------------------------------------- helpers
+
+
+def _round_units(value: pl.Series, digits: int) -> pl.Series:
+    """Round integers by so many digits, half away from zero, and drop them."""
+    step = 10**digits
+    return pl.select((value.abs() + step // 2) // step * value.sign()).to_series().cast(pl.Int64)
 
 
 def _text_only(batch: Batch, position: int) -> pl.Series:

@@ -8,14 +8,14 @@ import gzip
 import io
 import zipfile
 from collections.abc import Callable
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import duckdb
 import openpyxl
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from orchestration.errors import FileRejected, SettingsError
@@ -706,3 +706,25 @@ def test_a_real_budget_sums_to_the_ore(shared: Path, tmp_path: Path) -> None:
     assert result.summary.amount_in["budget_line"] == 0  # the budget balances
     assert result.summary.rows_bad == 0
     assert result.summary.warnings == ["347 rows have cells to the right of the last header; those cells were not read."]
+
+
+@given(
+    st.lists(
+        st.lists(st.decimals(min_value=-(10**7), max_value=10**7, places=6), min_size=12, max_size=12), min_size=1, max_size=5
+    )
+)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_calculated_months_are_rounded_so_that_the_rows_sum_holds(tmp_path: Path, rows: list[list[Decimal]]) -> None:
+    months = "Jan;Feb;Mar;Apr;Maj;Jun;Jul;Aug;Sep;Okt;Nov;Dec"
+    lines = [f"{4000 + n};0101;" + ";".join(str(value).replace(".", ",") for value in row) for n, row in enumerate(rows)]
+    path = tmp_path / "budget.csv"
+    path.write_text("\n".join([f"Konto;Ansvar;{months}", *lines]) + "\n")
+    source = Source(kind="budget", files=["*"], decimal=",", constants={"fiscal_year": "2015"})
+    found: dict[str, Decimal] = {}
+    for entity, table in read_table(path, source, delivery="2015-01"):
+        if entity == "budget_line":
+            for account, amount in zip(table["account"].to_pylist(), table["amount"].to_pylist(), strict=True):
+                found[account] = found.get(account, Decimal(0)) + amount
+    for n, row in enumerate(rows):
+        exact = sum(row).quantize(Decimal("0.01"), rounding=ROUND_HALF_UP)
+        assert found.get(str(4000 + n), Decimal(0)) == exact
