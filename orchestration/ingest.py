@@ -495,6 +495,8 @@ def _record(
         outcome_from=summary.outcome_from,
         psaldo_semantics=summary.psaldo_semantics,
         psaldo_dimension_set=summary.psaldo_dimension_set,
+        pbudget_semantics=summary.pbudget_semantics,
+        pbudget_dimension_set=summary.pbudget_dimension_set,
         forecast_round=summary.forecast_round,
         row_counts=summary.row_counts,
         warnings=list(summary.warnings),

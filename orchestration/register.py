@@ -63,6 +63,8 @@ class Load:
     outcome_from: str = ""
     psaldo_semantics: str = ""
     psaldo_dimension_set: str = ""
+    pbudget_semantics: str = ""
+    pbudget_dimension_set: str = ""
     forecast_round: str | None = None
     row_counts: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)

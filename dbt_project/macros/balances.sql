@@ -5,12 +5,12 @@
 
   balance: a common table expression with load_id, source_row, period, account, dimension_set, chosen_set, semantics, amount
   and the columns that `counted` keeps. semantics 'remainder': the row without objects
-  is already what remains; otherwise it is the total.
+  is already what remains; otherwise it is the total. chosen_set '*': the rows of every combination count.
 #}
 {% macro counted_balances(balance) %}
 chosen as (
     select * from {{ balance }}
-    where dimension_set = chosen_set and dimension_set <> ''
+    where dimension_set <> '' and chosen_set in (dimension_set, '*')
 ),
 
 chosen_total as (

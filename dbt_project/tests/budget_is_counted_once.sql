@@ -13,11 +13,8 @@ with row_of_file as (
         lines.account,
         lines.dimension_set,
         lines.amount,
-        loads.psaldo_semantics as semantics,
-        loads.psaldo_dimension_set,
-        max(case when lines.dimension_set = loads.psaldo_dimension_set then 1 else 0 end)
-            over (partition by lines.load_id) as has_chosen,
-        min(nullif(lines.dimension_set, '')) over (partition by lines.load_id) as first_set
+        loads.pbudget_semantics as semantics,
+        loads.pbudget_dimension_set
     from {{ ref("stg_raw__budget_lines") }} as lines
     inner join {{ ref("stg_raw__loads") }} as loads
         on lines.load_id = loads.load_id
@@ -34,10 +31,7 @@ by_account as (
         max(semantics) as semantics,
         sum(case when dimension_set = '' then amount end) as without_objects,
         sum(case
-            when
-                dimension_set <> ''
-                and dimension_set = case when has_chosen = 1 then psaldo_dimension_set else first_set end
-                then amount
+            when dimension_set <> '' and pbudget_dimension_set in (dimension_set, '*') then amount
         end) as with_objects
     from row_of_file
     group by load_id, fiscal_year, period, account

@@ -24,7 +24,10 @@ balance as (
         balances.account,
         sum(case when balances.dimension_set = '' then balances.amount end) as without_objects,
         sum(case
-            when balances.dimension_set <> '' and balances.dimension_set = loads.psaldo_dimension_set then balances.amount
+            when
+                balances.dimension_set <> ''
+                and loads.psaldo_dimension_set in (balances.dimension_set, '*')
+                then balances.amount
         end) as with_objects,
         max(loads.psaldo_semantics) as semantics
     from {{ ref("stg_raw__period_balances") }} as balances

@@ -9,7 +9,6 @@ What belongs here: deliveries as Dagster sees them. What does not: reading and r
 
 import hashlib
 import json
-import logging
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -43,13 +42,6 @@ MAIN_ENTITY: dict[str, str] = {
     "report_lines": "report_line_account",
     "counterparty_groups": "counterparty_group",
 }
-
-
-_STEP = "take_in_deliveries"
-
-# Dagster warns of every blocking check without a result. Here it means that no file of that kind was delivered, which is no
-# news; a required file that is missing, and any refused one, stops the step itself.
-logging.getLogger("dagster._core.execution.plan.active").addFilter(lambda record: f"in step '{_STEP}'" not in record.getMessage())
 
 
 class CheckEntry(NamedTuple):
@@ -111,7 +103,7 @@ def raw_assets(
     ]
 
     @dg.multi_asset(
-        name=_STEP,
+        name="take_in_deliveries",
         description="Reads, checks and stores the files of the run's months. The same file twice changes nothing.",
         specs=specs,
         check_specs=_check_specs(catalogue),

@@ -409,10 +409,11 @@ def vouchers(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> list[Dra
         acc["lag"] = acc.back_m.astype("Float64").to_numpy(dtype=float, na_value=np.nan) - acc.m.to_numpy(dtype=float)
         done = acc[acc.m <= m - 3]
         by = done.groupby(["unit", "account"]).agg(back=("lag", lambda s: (s == 1).mean()), k=("m", "size"))
+        by_account = done.groupby("account").lag.apply(lambda s: (s == 1).mean())
         overall = (done.lag == 1).mean() if len(done) else 0.0
         open_ = acc[acc.back_m.isna() & (acc.m == m - 1)]
         for a in open_.itertuples():
-            habit = by.back.get((a.unit, a.account), overall) if by.k.get((a.unit, a.account), 0) >= 3 else overall
+            habit = by.back[a.unit, a.account] if by.k.get((a.unit, a.account), 0) >= 3 else by_account.get(a.account, overall)
             same = acc[(acc.unit == a.unit) & (acc.account == a.account) & (acc.txt == a.txt) & (acc.m < m - 1)]
             if len(same) >= 2:
                 habit = (same.lag == 1).mean()

@@ -186,14 +186,15 @@ def explain(close: Close, wanted: pd.DataFrame, left: pd.DataFrame) -> pd.DataFr
 
     # 1. several agreements of one party in one row
     for who in ("party", "cp"):
-        need = out[(out.why == "") & (out[who] != "")].groupby(["unit", "account", who]).agg(total=("expected", "sum"), dir=("dir", "first"), k=("expected", "size")).reset_index()
+        need = out[(out.why == "") & (out[who] != "")].groupby(["unit", "account", who]).agg(total=("expected", "sum"), dir=("dir", "first"), k=("expected", "size"), scale=("scale", "mean")).reset_index()
         have = free[free[who] != ""].groupby(["unit", "account", who]).kr.sum().reset_index()
         both = need[need.k > 1].merge(have, on=["unit", "account", who])
-        both = both[(both.kr * both.dir - both.total).abs() <= 0.15 * both.total]
+        both = both[(both.kr * both.dir - both.total).abs() <= (3 * both.scale).clip(0.15, 0.35) * both.total]
         keys = set(zip(both.unit, both.account, both[who], strict=True))
         hit = [(why == "" and (u, a, w) in keys) for why, u, a, w in zip(out.why, out.unit, out.account, out[who], strict=True)]
         out.loc[hit, "why"] = "lump"
         used = [(u, a, w) in keys for u, a, w in zip(free.unit, free.account, free[who], strict=True)]
+        close.explained |= set(free.rid[np.array(used, dtype=bool)])
         free = free[~np.array(used, dtype=bool)]
     # 1b. the party's other agreement took this one along: its row is larger by just this amount
     over = close.due[close.due.due].copy()

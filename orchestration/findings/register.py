@@ -25,6 +25,11 @@ def _norm(value: object) -> str:
     return re.sub(r"[^0-9A-ZÅÄÖ]", "", str(value or "").upper()).lstrip("0")
 
 
+def _first_word(text: str) -> str:
+    words = re.sub(r"[^a-zåäöé ]", " ", str(text).lower()).split()
+    return words[0] if words else ""
+
+
 def read(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     """Return the agreements of both registers, one row per side that books (COLUMNS); empty where there is no register."""
     tables = {row[0] for row in con.execute("select table_name from information_schema.tables").fetchall()}
@@ -82,8 +87,10 @@ def match(agreements: pd.DataFrame, due: pd.DataFrame, refs: pd.DataFrame, m: in
     same_party = (pair.party != "") & (pair.party == pair.party_s)
     other_party = (pair.party != "") & (pair.party_s != "") & ~same_party
     stem = pair.stem_of.fillna("")
-    words = np.array([bool(t) and bool(s) and (t.lower().split()[0] == s.split()[0]) for t, s in zip(pair.text, stem, strict=True)])
-    score = 4 * same_ref + 3 * same_party + 2 * near + 1 * words + 1 * (pair.cadence == pair.cadence_s) + 1 * (pair.cp == pair.cp_s) - 5 * other_party
+    words = np.array([_first_word(t) != "" and _first_word(t) == _first_word(s) for t, s in zip(pair.text, stem, strict=True)], dtype=bool)
+    # Internal agreements name no party: unit, account and amount must do.
+    alone = (pair.party == "") & (pair.ref == "") & near
+    score = 4 * same_ref + 3 * same_party + 2 * near + 1 * words + 1 * (pair.cadence == pair.cadence_s) + 1 * (pair.cp == pair.cp_s) + 1 * alone - 5 * other_party
     pair = pair.assign(score=score, gap=np.log(ratio).abs(), live=(pair.to_m >= m).astype(int))
     pair = pair[(pair.score >= 4) & (same_ref | same_party | near)]
     pair = pair.sort_values(["score", "live", "gap", "i"], ascending=[False, False, True, True])

@@ -41,7 +41,7 @@ def recurring(close: matching.Close, con: duckdb.DuckDBPyConnection, agreements:
     used = set(wanted.row_id[wanted.row_id >= 0])
     close.explained |= used
     out += _missing(close, wanted[wanted.why == ""], agreements, ended_units, told, base=matching.base_rate(close))
-    out += _over(close, expected, left[~left.rid.isin(used)], fiscal_first)
+    out += _over(close, expected, left[~left.rid.isin(close.explained)], fiscal_first)
     _ = t, fit, th
     return out
 
@@ -62,8 +62,9 @@ def _register_only(close: matching.Close, agreements: pd.DataFrame, matched: set
     pair = due.reset_index(names="a").merge(rows, on=["unit"], suffixes=("", "_r"))
     pair = pair[pair.account.str[0].isin(close.th.income_accounts) == pair.account_r.str[0].isin(close.th.income_accounts)]
     along = pair.kr * pair.dir
+    tolerance = np.where((pair.party == "") & (pair.ref == ""), 0.3, 0.12)
     same = ((pair.party != "") & (pair.party == pair.party_r)) | ((pair.ref != "") & ((pair.ref == pair.ref_r) | (pair.ref == pair.aref)))
-    near = ((along / pair.expected - 1).abs() < 0.12) & (pair.account == pair.account_r)
+    near = ((along / pair.expected - 1).abs() < tolerance) & (pair.account == pair.account_r)
     cadence = pair.cadence.fillna(1)
     hit = (along > 0) & (same | near)
     present = set(pair.a[hit & (pair.m > m - cadence)])
@@ -177,7 +178,7 @@ def _missing(close: matching.Close, open_: pd.DataFrame, agreements: pd.DataFram
         agreement = agreements.loc[int(x.agreement_row)] if pd.notna(x.agreement_row) else None
         sign = int(x.dir)
         expected = float(x.expected)
-        run, last_j = 1, None
+        run, last_j, known = 1, None, False
         if x.unit in ended_units or by_unit[x.unit] >= max(4, 0.6 * due_by_unit.get(x.unit, 0)):
             continue  # the unit has closed or moved whole
         if agreement is not None and agreement.to_m < m:
@@ -221,13 +222,15 @@ def _missing(close: matching.Close, open_: pd.DataFrame, agreements: pd.DataFram
                 if len(base_rows) and 0.6 <= fit.pos[base_rows[0], window].sum() / expected <= 1.5:
                     continue
         else:
+            known = str(agreement.agreement_id) in told
             run = max(1, int((m - x.last_m) // max(1, x.cadence)))
             first_missing = t - (run - 1) * int(x.cadence)
         rule = _rule_for(sign)
         hits = int(x.hits)
         chance = base
         if agreement is not None:
-            chance = 0.97
+            # An agreement that failed before without anybody telling may have ended outside the register.
+            chance = 0.97 if run == 1 or known or m - agreement.from_m <= 3 else 0.6
         else:
             if x.party and together.get((x.unit, x.party), 1) > 1:
                 chance *= 0.6
@@ -279,6 +282,8 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
     month_rows = close.rows
     for i in candidates:
         x = due.loc[i]
+        if not bool(x.due) and int(x.cadence) == 1:
+            continue  # open in a month that used to be closed
         want = float(x.expected)
         if want < th.materiality:
             continue
@@ -302,7 +307,7 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
             lacking = 0.0
         if lacking >= 0.65 and first_open >= 0 and k >= 0.6 and _explained_then(close, x, first_open):
             lacking = 0.0
-        if lacking >= 0.65 and first_open >= 0 and k <= lacking + max(tolerance, 0.35) and k >= 0.6:
+        if lacking >= 0.65 and first_open >= 0 and k <= lacking + max(tolerance, 0.35) and k >= (0.75 if rows is None else 0.6):
             months = [close.m0 + j for j in range(first_open, t) if fit.history[i, j] == -1][: max(1, round(k))]
             prior = [mm for mm in months if mm < fiscal_first]
             if _same_rhythm(close, i, k):
@@ -344,8 +349,6 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
             continue
         for r in rows.itertuples():
             ratio = r.along / want
-            if not slot_now and x.cadence == 1:
-                continue  # open in a month that used to be closed
             if not slot_now:
                 # off its month: late and early are told elsewhere, a third of the amount is a new cadence
                 if abs(ratio - 1) > min(tolerance, 0.2):

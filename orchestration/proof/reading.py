@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
 
@@ -27,7 +28,9 @@ MAX_BYTES = 20 * 2**20
 MAX_UNPACKED = 200 * 2**20
 MAX_ROWS, MAX_COLUMNS = 300, 40
 _HEADER_LINES = 4
-_MAX_TOKENS, _MAX_WAYS = 60, 3000
+_MAX_TOKENS, _MAX_WAYS = 36, 500
+#: Cells that may be looked at while ambiguous lines are weighed against each other.
+_CHOICE_BUDGET = 200_000
 
 
 def read_printed_table(path: Path | str) -> PrintedTable:
@@ -96,13 +99,7 @@ def table_from_grid(
     lines = list(lines) if lines is not None else list(range(1, len(grid) + 1))
     width = max((len(row) for row in grid), default=0)
     if len(grid) > MAX_ROWS or width > MAX_COLUMNS:
-        raise _not_a_table(
-            file,
-            Text(
-                sv=f"Tabellen är större än {MAX_ROWS} rader × {MAX_COLUMNS} kolumner; en tryckt uppföljningstabell väntades.",
-                en=f"The table is larger than {MAX_ROWS} rows × {MAX_COLUMNS} columns; a printed follow-up table was expected.",
-            ),
-        )
+        raise _not_a_table(file, _too_large())
     padded = [
         [" ".join(str(cell).replace("\n", " ").split(" ")).strip() for cell in row] + [""] * (width - len(row)) for row in grid
     ]
@@ -203,6 +200,13 @@ def _finish(table: PrintedTable, heading: str, *, trailing_zeros: bool) -> Print
                 old, decimals=decimals, exact=table.unit == "kr" and not table.unit_assumed and decimals == 2
             )
     return table
+
+
+def _too_large() -> Text:
+    return Text(
+        sv=f"Tabellen är större än {MAX_ROWS} rader × {MAX_COLUMNS} kolumner; en tryckt uppföljningstabell väntades.",
+        en=f"The table is larger than {MAX_ROWS} rows × {MAX_COLUMNS} columns; a printed follow-up table was expected.",
+    )
 
 
 def _not_a_table(file: str, text: Text | None = None) -> FileRejected:
@@ -473,8 +477,13 @@ def _joined(tokens: Sequence[str]) -> str:
     return " ".join(tokens).replace("_", "\u00a0")
 
 
-def _counts(tokens: list[str]) -> frozenset[int]:
+def _counts(tokens: Sequence[str]) -> frozenset[int]:
     """Return how many numbers a run of tokens can be."""
+    return _counted(tuple(tokens))
+
+
+@lru_cache(maxsize=20_000)
+def _counted(tokens: tuple[str, ...]) -> frozenset[int]:
     possible: list[set[int]] = [set() for _ in tokens] + [{0}]
     for start in range(len(tokens) - 1, -1, -1):
         for length in _lengths(tokens[start:]):
@@ -544,6 +553,8 @@ def _read_block(source: list[str], block: list[_Line], file: str) -> PrintedTabl
     columns = [describe_column(label) for label in labels]
 
     usable = [line for line in block if width in line.counts]
+    if len(usable) > MAX_ROWS or width > MAX_COLUMNS:
+        raise _not_a_table(file, _too_large())
     first, last = block[0].number, block[-1].number
     rows = []
     for found in usable:
@@ -653,9 +664,13 @@ def _choose(choices: list[list[list[str]]], build: Callable[[list[list[str]]], P
     def broken(candidate: list[list[str]]) -> int:
         return recognise(build(candidate), alternatives=False).misfits
 
+    budget = _CHOICE_BUDGET // max(1, sum(map(len, picked)))
     for _ in range(6):
         changed = False
         for i in open_lines:
+            budget -= len(choices[i])
+            if budget < 0:
+                return picked
             scored = [(broken([*picked[:i], way, *picked[i + 1 :]]), spread(way), way != picked[i], way) for way in choices[i]]
             way = min(scored)[3]
             changed = changed or way != picked[i]

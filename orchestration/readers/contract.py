@@ -229,6 +229,8 @@ LOAD = pa.schema(
         ("outcome_from", TEXT),
         ("psaldo_semantics", TEXT),
         ("psaldo_dimension_set", TEXT),
+        ("pbudget_semantics", TEXT),
+        ("pbudget_dimension_set", TEXT),
         ("forecast_round", TEXT),
     ]
 )
@@ -278,7 +280,11 @@ class Summary:
     #: What a #PSALDO row with {} means in this file: 'total', 'remainder' or '' (no such row beside object rows).
     psaldo_semantics: str = ""
     #: The one dimension_set whose object rows split the totals; the other sets are alternative views of the same money.
+    #: '*': every set counts (each row has its own combination of objects).
     psaldo_dimension_set: str = ""
+    #: The same for #PBUDGET.
+    pbudget_semantics: str = ""
+    pbudget_dimension_set: str = ""
     controls_checked: int = 0
     controls_failed: int = 0
     #: Rows per label or row type as read, e.g. {'TRANS': 84, 'PSALDO': 73, 'unknown #FOO': 1}.

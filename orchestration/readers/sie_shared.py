@@ -735,8 +735,7 @@ class Books:
         }
         summary.extra["psaldo_decided_by"] = meaning.decided_by
         summary.extra["psaldo_evidence"] = meaning.evidence
-        summary.extra["pbudget_semantics"] = planned.semantics
-        summary.extra["pbudget_dimension_set"] = planned.chosen
+        summary.pbudget_semantics, summary.pbudget_dimension_set = planned.semantics, planned.chosen
         summary.extra["pbudget_decided_by"] = planned.decided_by
         summary.extra["dimensions"] = dict(dimensions.fields)
         summary.extra["dimension_names"] = {n: name for n, name in dimensions.names.items() if n not in dimensions.personal}

@@ -25,7 +25,7 @@ from orchestration.findings.engine import find
 from tests.bench.findings_generator import Label, World, generate
 
 FIRST, LAST = "2015-01", "2015-12"
-WARM = ("2014-11", "2014-12")
+WARM = ("2014-12", "2014-12")
 
 
 def load(world: World) -> duckdb.DuckDBPyConnection:

@@ -72,6 +72,8 @@ class RawHome:
                 "outcome_from": outcome,
                 "psaldo_semantics": "",
                 "psaldo_dimension_set": "",
+                "pbudget_semantics": "",
+                "pbudget_dimension_set": "",
                 **entities,
             }
         )

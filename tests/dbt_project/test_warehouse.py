@@ -84,6 +84,8 @@ def test_psaldo_file_gives_outcome_and_budget(dbt, tmp_path: Path) -> None:
         delivery="2015-02",
         psaldo_dimension_set="1",
         psaldo_semantics="total",
+        pbudget_dimension_set="1",
+        pbudget_semantics="total",
         periods={
             "period_balance": ("2014-01", "2015-02"),
             "budget_line": ("2015-01", "2015-12"),
@@ -141,7 +143,15 @@ def test_a_home_without_loads_builds(dbt, tmp_path: Path) -> None:
 def test_top_unit_is_named_by_the_settings(dbt, tmp_path: Path) -> None:
     """The manifest was parsed without them: settings are read when the models run."""
     home = municipality(tmp_path).write()
-    dbt(home, "build", "--exclude-resource-types", "test", "unit_test", AVVIK_ROOT_UNIT="0000", AVVIK_MUNICIPALITY="S:t Olofs kommun'")
+    dbt(
+        home,
+        "build",
+        "--exclude-resource-types",
+        "test",
+        "unit_test",
+        AVVIK_ROOT_UNIT="0000",
+        AVVIK_MUNICIPALITY="S:t Olofs kommun'",
+    )
     with open_databases(tmp_path, read_only=True) as database:
         rows = database.execute(
             "select distinct unit_code, unit_name, parent_unit_code from reporting.marts.follow_up where unit_level = 0"

@@ -39,6 +39,7 @@ def settings(module_home: Path, project: Path, monkeypatch: pytest.MonkeyPatch) 
     for path in module_home.iterdir():
         if path.name == ".dagster":
             shutil.rmtree(path / "history", ignore_errors=True)
+            (path / "dbt" / "unit_tested.sha256").unlink(missing_ok=True)
         elif path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
@@ -60,8 +61,10 @@ def test_a_month_is_published_and_the_same_again_changes_nothing(settings: Setti
     assert {"stg_ledger", "follow_up", "the_amount_is_kept"} <= {name for name, _, _ in told}
     rows = follow_up(settings)
 
-    second = run_periods(settings, ["2015-03"])
+    told.clear()
+    second = run_periods(settings, ["2015-03"], lambda *step: told.append(step))
     assert second.ok
+    assert "the_amount_is_kept" not in {name for name, _, _ in told}  # the formulas have not changed: not tested again
     assert [file.status for delivery in second.deliveries for file in delivery.files] == ["unchanged"]
     assert follow_up(settings) == rows
     assert [str(row[3]) for row in rows] == ["-100.50", "100.50"]

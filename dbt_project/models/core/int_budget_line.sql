@@ -17,14 +17,8 @@ with balance as (
         cast(null as decimal(18, 4)) as quantity,
         lines.amount,
         lines.dimension_set,
-        -- the combination that splits the outcome splits the budget too; where the budget lacks it, its own first one
-        case
-            when max(case when lines.dimension_set = loads.psaldo_dimension_set then 1 else 0 end)
-                over (partition by lines.load_id)
-            = 1 then loads.psaldo_dimension_set
-            else coalesce(min(nullif(lines.dimension_set, '')) over (partition by lines.load_id), '')
-        end as chosen_set,
-        loads.psaldo_semantics as semantics
+        coalesce(loads.pbudget_dimension_set, '') as chosen_set,
+        loads.pbudget_semantics as semantics
     from {{ ref("stg_raw__budget_lines") }} as lines
     inner join {{ ref("stg_raw__loads") }} as loads
         on lines.load_id = loads.load_id

@@ -688,7 +688,7 @@ def test_the_same_money_along_two_dimensions_is_counted_once(sie) -> None:
 def test_budgets_have_their_own_meaning(sie) -> None:
     text = "#PBUDGET 0 201501 3010 {} -100\n#PBUDGET 0 201501 3010 {1 A} -60\n#PBUDGET 0 201501 3010 {1 B} -40\n"
     _, summary = sie(TYPE_3 + text)
-    assert (summary.extra["pbudget_semantics"], summary.extra["pbudget_dimension_set"]) == ("total", "1")
+    assert (summary.pbudget_semantics, summary.pbudget_dimension_set) == ("total", "1")
 
 
 def test_decide_prefers_the_set_with_the_unit_also_when_it_is_not_first() -> None:

@@ -23,5 +23,7 @@ select
     outcome_from,
     psaldo_semantics,
     psaldo_dimension_set,
+    pbudget_semantics,
+    pbudget_dimension_set,
     forecast_round
 from {{ raw_source("load") }}
