@@ -109,16 +109,15 @@ def load_project(settings: Settings) -> Project:
     return Project(manifest, folder, wanted)
 
 
-def build(settings: Settings, project: Project, select: list[str] | None = None, progress: Progress | None = None) -> list[Node]:
+def build(settings: Settings, project: Project, progress: Progress | None = None) -> list[Node]:
     """Run `dbt build` and return what became of every node, in the order in which they finished.
 
-    Unit tests test the models' formulas on made-up rows, whatever the data: a build of everything runs them the first time after
-    the project has changed, and again until they pass. They are a third of a small build.
+    Unit tests test the models' formulas on made-up rows, whatever the data. They are a third of a small build, and run only after
+    the project has changed, until they pass; after that they are returned as passed with the message 'unchanged'.
 
     Args:
         settings: whose home.
         project: the parsed project.
-        select: names of the models, seeds and tests to build, nothing besides; None builds everything.
         progress: called as (node, done, total) when a node is done.
 
     Raises:
@@ -128,9 +127,8 @@ def build(settings: Settings, project: Project, select: list[str] | None = None,
     shutil.rmtree(target, ignore_errors=True)
     args = ["build", *_common(settings, target), "--no-write-json"]
     tested = instance_folder(settings) / "dbt" / "unit_tested.sha256"
-    if select is not None:
-        args += ["--indirect-selection", "empty", "--select", *select]
-    elif tested.exists() and tested.read_text() == project.version:
+    unchanged = tested.exists() and tested.read_text() == project.version
+    if unchanged:
         args += ["--exclude-resource-type", "unit_test"]
     result = _invoke(settings, args, _load_manifest(project), progress)
     if result.exception is not None or result.result is None:
@@ -146,7 +144,10 @@ def build(settings: Settings, project: Project, select: list[str] | None = None,
         )
         for outcome in result.result.results  # type: ignore[union-attr]
     ]
-    if {node.unique_id for node in nodes if node.status == "pass"} >= set(project.manifest["unit_tests"]):
+    unit_tests = list(project.manifest["unit_tests"])
+    if unchanged:
+        nodes += [Node(unique_id, "pass", "unchanged", None, 0.0, "") for unique_id in unit_tests]
+    elif {node.unique_id for node in nodes if node.status == "pass"} >= set(unit_tests):
         tested.write_text(project.version)
     return nodes
 

@@ -83,34 +83,17 @@ def reporting_path(settings: Settings) -> Path:
     return settings.warehouse / "reporting.duckdb"
 
 
-def begin_build(settings: Settings, *, everything: bool) -> None:
+def begin_build(settings: Settings) -> None:
     """Make ready for a dbt build: from here on nothing can be published until a whole build has passed.
 
-    Both databases are derived from `raw/` by models that are all rebuilt, so a build of everything starts on empty files: what a
-    killed run left half done, or a damaged file, cannot reach the result. A build of some models keeps the files.
-
-    Raises:
-        PublicationError: only some models are to be built, and the warehouse they stand on is damaged.
+    Both databases are derived from `raw/` by models that are all rebuilt, so a build starts on empty files: what a killed run
+    left half done, or a damaged file, cannot reach the result.
     """
     settings.warehouse.mkdir(parents=True, exist_ok=True)
     _marker(settings).unlink(missing_ok=True)
-    if everything:
-        for path in (warehouse_path(settings), reporting_path(settings)):
-            path.unlink(missing_ok=True)
-            path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
-        return
     for path in (warehouse_path(settings), reporting_path(settings)):
-        if not path.exists():
-            continue
-        try:
-            duckdb.connect(str(path)).close()
-        except duckdb.Error as error:
-            raise PublicationError(
-                Text(
-                    sv=f"{path} går inte att läsa ({error}). Kör hela månadskörningen (avvik run): den bygger om från grunden.",
-                    en=f"{path} cannot be read ({error}). The whole monthly run (avvik run) builds it anew.",
-                )
-            ) from error
+        path.unlink(missing_ok=True)
+        path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
 
 
 def finish_build(settings: Settings, build: Build) -> None:

@@ -32,8 +32,8 @@ PERIODS_TAG = "avvik/periods"
 
 PREVIEW_ROWS = 5
 
-# Dagster warns of every blocking check without a result. Here it means that no file of a kind was delivered, or that unit tests had
-# nothing new to test; what is wrong stops the step itself, with a reason.
+# Dagster warns of every blocking check without a result. Here it means that no file of a kind was delivered, which is no news;
+# what is wrong stops the step itself, with a reason.
 logging.getLogger("dagster._core.execution.plan.active").addFilter(lambda record: "emitted no result" not in record.getMessage())
 
 _PRIVATE = re.compile(r"(^|_)(text|party|reference|content|person|employee|load_id)(_|$)")

@@ -51,7 +51,10 @@ class Translator(DagsterDbtTranslator):
 
 
 def warehouse_assets(settings: Settings, project: Project) -> dg.AssetsDefinition:
-    """Return one multi-asset with every model and seed of the project. Any subset of it can be built."""
+    """Return one multi-asset with every model and seed of the project.
+
+    It is built whole or not at all: what is published always comes from one build of everything on the same raw tables.
+    """
     manifest = attach_tests(project.manifest)
     translator = Translator()
     specs = {
@@ -66,32 +69,24 @@ def warehouse_assets(settings: Settings, project: Project) -> dg.AssetsDefinitio
         description="dbt build: staging, core, marts and their tests. A failed test of severity error stops the run.",
         specs=list(specs.values()),
         check_specs=list(checks.values()),
-        can_subset=True,
         required_resource_keys={LOCK},
         op_tags={"kind": "dbt"},
         allow_arbitrary_check_specs=True,  # tests on sources are checks on raw assets
     )
     def build_warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        wanted_assets, wanted_checks = context.selected_asset_keys, context.selected_asset_check_keys
-        everything = wanted_assets == {spec.key for spec in specs.values()}
-        names = [manifest["nodes"][i]["name"] for i, spec in specs.items() if spec.key in wanted_assets]
-        names += [_node(manifest, i)["name"] for i, check in checks.items() if check.key in wanted_checks]
-
-        begin_build(settings, everything=everything)
-        nodes = dbt_runner.build(settings, project, None if everything else names, observer().progress)
+        begin_build(settings)
+        nodes = dbt_runner.build(settings, project, observer().progress)
         reasons: dict[str, str] = {}
         for unique_id, event in _events(settings, manifest, nodes, specs, checks):
-            if isinstance(event, dg.MaterializeResult) or checks[unique_id].key in wanted_checks:
-                yield event
+            yield event
             if isinstance(event, dg.AssetCheckResult) and event.description:
                 reasons[unique_id] = event.description
 
         failed = [node for node in nodes if node.failed]
         if failed:
             raise dg.Failure(str(_failure(manifest, failed, reasons, len(nodes))), allow_retries=False)
-        if everything:
-            accepted = {load.delivery for load in register.read_loads(settings) if load.status == "accepted"}
-            finish_build(settings, Build(context.run.run_id, periods_of(context.run), sorted(accepted), mart_names(manifest)))
+        accepted = {load.delivery for load in register.read_loads(settings) if load.status == "accepted"}
+        finish_build(settings, Build(context.run.run_id, periods_of(context.run), sorted(accepted), mart_names(manifest)))
 
     return build_warehouse
 
@@ -206,9 +201,8 @@ def _check_result(
 ) -> dg.AssetCheckResult:
     passed = node.status == "pass"
     metadata: dict[str, Any] = {"seconds": round(node.seconds, 3)}
-    description = None
+    description = node.message or None
     if not passed:
-        description = node.message
         if node.failures:
             metadata["failing rows"] = node.failures
         if node.sql and node.status in ("fail", "warn") and node.unique_id.startswith("test."):

@@ -23,19 +23,22 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
     habit = con.execute(
         """
         select coalesce(nullif(party, ''), 'cp:' || cp || ':' || stem) as who,
-            count(distinct nullif(ref, '')) * 1.0 / greatest(1, sum(case when ref <> '' then 1 else 0 end)) as fresh
+            count(distinct nullif(ref, '')) * 1.0 / greatest(1, sum(case when ref <> '' then 1 else 0 end) - 1) as fresh,
+            sum(case when ref <> '' then 1 else 0 end) as numbered
         from f_line where m >= ? group by 1
         """,
         [m - 15],
     ).df()
     rows = con.execute("select rid, unit, account, line, cp, party, stem, voucher_series, coalesce(nullif(party, ''), 'cp:' || cp || ':' || stem) as who from f_line where m >= ?", [m - 3]).df().set_index("rid")
     pair["who"] = pair.rid_b.map(rows.who)
+    # Numbers that are new each time are invoice numbers; of a party seen a few times only, the same number must come close in time.
     pair["fresh"] = pair.who.map(habit.set_index("who").fresh).fillna(0)
+    few = pair.who.map(habit.set_index("who").numbered).fillna(0) <= 4
     pair["recurs"] = pair.fine_a.isin(regular) | pair.fine_b.isin(regular)
     pair["stem_a"], pair["stem_b"] = pair.rid_a.map(rows.stem), pair.rid_b.map(rows.stem)
     delta = (pair.kr_a - pair.kr_b).abs()
     exact = delta < 0.005
-    same_ref = (pair.ref_a == pair.ref_b) & (pair.ref_a != "") & ~pair.is_agreement_ref & (pair.fresh >= 0.7)
+    same_ref = (pair.ref_a == pair.ref_b) & (pair.ref_a != "") & ~pair.is_agreement_ref & (pair.fresh >= 0.7) & (~few | (pair.days <= 10))
     near_ref = (pair.ref_distance <= 1) & (pair.ref_a.str.len() >= 4) & (pair.ref_b.str.len() >= 4) & ~same_ref & ~pair.is_agreement_ref
     same_text = pair.txt_a == pair.txt_b
     other_period = pair.sf_a.notna() & pair.sf_b.notna() & (pair.sf_a != pair.sf_b)

@@ -146,7 +146,7 @@ def _signs(close: matching.Close, wanted: pd.DataFrame, left: pd.DataFrame) -> t
     both = both.drop_duplicates("w").drop_duplicates("rid")
     lagging = close.deficits
     for x in both.itertuples():
-        if x.kind == "sign" and x.i in lagging.index and lagging.lacking[x.i] < -0.7:
+        if x.kind == "sign" and x.scale < 0.1 and x.i in lagging.index and lagging.lacking[x.i] < -0.7:
             continue  # a credit of something booked twice before
         amount = float(x.expected * x.dir)
         cp_r = x.cp or x.cp_r

@@ -304,7 +304,7 @@ def _from_excel(content: bytes, file: str) -> PrintedTable:
 
 def _has_formulas(content: bytes) -> bool:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        return any(b"<f>" in archive.read(name) for name in archive.namelist() if name.startswith("xl/worksheets/"))
+        return any(re.search(rb"<f[ >]", archive.read(name)) for name in archive.namelist() if name.startswith("xl/worksheets/"))
 
 
 def _shown(value: object, number_format: str) -> str:

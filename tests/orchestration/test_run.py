@@ -161,6 +161,7 @@ def test_nothing_delivered_is_said_plainly(settings: Settings) -> None:
     with pytest.raises(SettingsError, match="YYYY-MM"):
         run_periods(settings, ["mars"])
     deliver(settings, "2015-03")
+    deliver(settings, "2015-05")
     result = run_periods(settings, ["2015-04"])
     assert not result.ok
     assert "Nothing has been delivered for 2015-04" in result.errors[0]

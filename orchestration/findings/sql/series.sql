@@ -40,8 +40,8 @@ select
 from f_line_0 as l
 left join f_ref as r on l.unit = r.unit and l.account = r.account and l.ref = r.ref
 left join f_ref_typo as t on l.unit = t.unit and l.account = t.account and l.ref = t.wrong
-left join f_ref as rt on t.unit = rt.unit and t.account = rt.account and t.ref = rt.ref
-left join f_stem_party as sp on l.unit = sp.unit and l.account = sp.account and l.stem = sp.stem and not l.interim;
+left join f_ref as rt on t.unit = rt.unit and t.account = rt.account and t.ref = rt.ref -- the number meant
+left join f_stem_party as sp on l.unit = sp.unit and l.account = sp.account and case when l.interim then null else l.stem end = sp.stem;
 
 create or replace temp table f_line_2 as
 select
@@ -91,7 +91,7 @@ select
         else 'T' || l.stem
     end as fine
 from f_line_2 as l
-left join f_stem_ref as sr on l.base = sr.base and l.stem = sr.stem and l.aref = ''
+left join f_stem_ref as sr on l.base = sr.base and case when l.aref = '' then l.stem end = sr.stem
 left join f_stem_typo as st on l.base = st.base and l.stem = st.wrong;
 
 -- Series by month, both grains. dir is the direction that the series usually has.
