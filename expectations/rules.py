@@ -1,6 +1,7 @@
 """The one catalogue of periodisation rules: what each finds, what it means, what to do, and the thresholds.
 
-What belongs here: permanent ids, titles, meanings, advice, and every number that a municipality may want to change. What does not: how a
+What belongs here: permanent ids, titles, meanings, advice, and every number that a municipality may want to change. What does
+not: how a
 rule is computed (`orchestration.findings`) and the findings themselves.
 
 A rule's id is never reused. Amounts are SEK.
@@ -36,7 +37,8 @@ RULES: dict[str, Rule] = {
                 "A recurring or agreed income is neither booked nor accrued in its period. The outcome is too low.",
             ),
             Text(
-                "Fakturera, eller boka upp intäkten med föreslaget belopp och återför den nästa period. Har avtalet upphört: svara det.",
+                "Fakturera, eller boka upp intäkten med föreslaget belopp och återför den nästa period. Har avtalet "
+                "upphört: svara det.",
                 "Invoice it, or accrue the proposed amount and reverse it next period. If the agreement has ended, answer so.",
             ),
             "fråga",
@@ -58,8 +60,10 @@ RULES: dict[str, Rule] = {
             "PER-03",
             Text("Internhandel på en sida eller med olika belopp", "Internal trade on one side or at different amounts"),
             Text(
-                "Säljare och köpare har inte bokfört samma interna post i samma period. Neutralt för kommunen, inte för enheterna.",
-                "Seller and buyer have not booked the same internal item in the same period. Neutral for the municipality, not for the units.",
+                "Säljare och köpare har inte bokfört samma interna post i samma period. Neutralt för kommunen, inte "
+                "för enheterna.",
+                "Seller and buyer have not booked the same internal item in the same period. Neutral for the "
+                "municipality, not for the units.",
             ),
             Text("Bokför den sida som saknas, eller rätta beloppet.", "Book the side that is missing, or correct the amount."),
             "fel",
@@ -69,7 +73,8 @@ RULES: dict[str, Rule] = {
             Text("Budgetens periodisering följer inte verksamheten", "The budget profile does not follow the activity"),
             Text(
                 "Budgeten är fördelad över året på annat sätt än utfallet brukar vara. Den delen av avvikelsen är bara profil.",
-                "The budget is spread over the year in another way than the outcome usually is. That part of the deviation is only profile.",
+                "The budget is spread over the year in another way than the outcome usually is. That part of the "
+                "deviation is only profile.",
             ),
             Text("Läs in den rättade tolvmånadersprofilen.", "Import the corrected twelve-month profile."),
             "fel",
@@ -78,8 +83,10 @@ RULES: dict[str, Rule] = {
             "PER-05",
             Text("Bokfört i fel period", "Booked in the wrong period"),
             Text(
-                "Tjänsteperioden, fakturadatumet eller texten säger en annan period än den bokförda, eller en förutbetald kostnad är tagen på en gång.",
-                "The service period, the invoice date or the text says another period than the booked one, or a prepaid cost is taken at once.",
+                "Tjänsteperioden, fakturadatumet eller texten säger en annan period än den bokförda, eller en "
+                "förutbetald kostnad är tagen på en gång.",
+                "The service period, the invoice date or the text says another period than the booked one, or a "
+                "prepaid cost is taken at once.",
             ),
             Text("Periodisera till rätt period med föreslagen bokning.", "Accrue to the right period with the proposed entry."),
             "fel",
@@ -88,7 +95,8 @@ RULES: dict[str, Rule] = {
             "PER-06",
             Text("Bokfört två gånger", "Booked twice"),
             Text(
-                "Samma verifikation eller faktura är bokförd mer än en gång, kanske med annat nummer, datum eller små skillnader.",
+                "Samma verifikation eller faktura är bokförd mer än en gång, kanske med annat nummer, datum eller "
+                "små skillnader.",
                 "The same voucher or invoice is booked more than once, perhaps with another number, date or a small difference.",
             ),
             Text(

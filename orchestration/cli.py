@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from orchestration.errors import AvvikError, SettingsError, Text, language
+from orchestration.errors import AvvikError, FileRejected, SettingsError, Text, language
 from orchestration.settings import PERIOD, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -289,6 +289,22 @@ def map_command(file: Path, kind: str | None) -> None:
     click.echo(proposal.toml)
     for note in proposal.notes:
         problems.print(str(note), markup=False)
+
+
+@main.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--text", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A text whose claims are checked too")
+def proof(file: Path, text: Path | None) -> None:
+    """Say which cells of a printed table cannot be true together (CSV, Excel, or text pasted from a PDF)."""
+    from orchestration.proof import proof_of_file
+
+    try:
+        verdict, code = proof_of_file(file, text)
+    except FileRejected as rejection:
+        problems.print(str(rejection), style="red", markup=False)
+        sys.exit(2)
+    click.echo(verdict)
+    sys.exit(code)
 
 
 @main.command()

@@ -123,17 +123,30 @@ def build(settings: Settings, project: Project, progress: Progress | None = None
     Raises:
         DbtFailed: dbt could not run. (A failing node is not an exception: see `Node.failed`.)
     """
-    target = instance_folder(settings) / "dbt" / "target"
-    shutil.rmtree(target, ignore_errors=True)
-    args = ["build", *_common(settings, target), "--no-write-json"]
     tested = instance_folder(settings) / "dbt" / "unit_tested.sha256"
     unchanged = tested.exists() and tested.read_text() == project.version
+    nodes = _run(settings, project, "build", ["--exclude-resource-type", "unit_test"] if unchanged else [], progress)
+    unit_tests = list(project.manifest["unit_tests"])
     if unchanged:
-        args += ["--exclude-resource-type", "unit_test"]
+        nodes += [Node(unique_id, "pass", "unchanged", None, 0.0, "") for unique_id in unit_tests]
+    elif {node.unique_id for node in nodes if node.status == "pass"} >= set(unit_tests):
+        tested.write_text(project.version)
+    return nodes
+
+
+def run_tests(settings: Settings, project: Project, names: list[str], progress: Progress | None = None) -> list[Node]:
+    """Run the named data tests and nothing else; arguments and errors as `build`."""
+    return _run(settings, project, "test", ["--indirect-selection", "empty", "--select", *names], progress)
+
+
+def _run(settings: Settings, project: Project, command: str, selection: list[str], progress: Progress | None) -> list[Node]:
+    target = instance_folder(settings) / "dbt" / "target"
+    shutil.rmtree(target, ignore_errors=True)
+    args = [command, *_common(settings, target), "--no-write-json", *selection]
     result = _invoke(settings, args, _load_manifest(project), progress)
     if result.exception is not None or result.result is None:
         raise _failed(result)
-    nodes = [
+    return [
         Node(
             unique_id=outcome.node.unique_id,
             status=str(outcome.status.value),
@@ -144,12 +157,6 @@ def build(settings: Settings, project: Project, progress: Progress | None = None
         )
         for outcome in result.result.results  # type: ignore[union-attr]
     ]
-    unit_tests = list(project.manifest["unit_tests"])
-    if unchanged:
-        nodes += [Node(unique_id, "pass", "unchanged", None, 0.0, "") for unique_id in unit_tests]
-    elif {node.unique_id for node in nodes if node.status == "pass"} >= set(unit_tests):
-        tested.write_text(project.version)
-    return nodes
 
 
 def _content_hash(settings: Settings) -> str:

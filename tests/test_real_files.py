@@ -24,11 +24,13 @@ def stated(path: Path, pattern: str) -> Decimal:
     for line in path.read_bytes().decode("latin-1").splitlines():
         if found := re.match(pattern, line.strip()):
             account, amount = found.group("account"), found.group("amount")
-            if account[0] in "345678":
+            if account >= "3":
                 total -= Decimal(amount)
     return total
 
 
+#: The private BAS chart uses account 9999; a map of one's own covers it.
+OWN_LINES = "[sources.report_lines]\nkind = 'report_lines'\nfiles = ['rapportrader*']\n"
 RES = r"#RES\s+{year}\s+(?P<account>\d+)\s+(?P<amount>-?[\d.]+)"
 PBUDGET = r"#PBUDGET\s+{year}\s+\d{{6}}\s+(?P<account>\d+)\s+(?:\{{\s*\}}\s+)?(?P<amount>-?[\d.]+)"
 
@@ -47,7 +49,10 @@ def test_the_follow_up_equals_the_files_own_totals(shared: Path, home: Path, nam
     folder.mkdir(parents=True)
     shutil.copy(export, folder / name)
     if period.endswith("-06"):
-        (home / "avvik.toml").write_text("fiscal_year_start = 7\n")
+        (home / "avvik.toml").write_text("fiscal_year_start = 7\n[sources.sie]\nkind = 'ledger'\nfiles = ['*.se']\n" + OWN_LINES)
+        (folder / "rapportrader.csv").write_text(
+            "Från konto;Till konto;Rapportrad\n1;2;balance\n3;3;external_income\n4;9;personnel\n"
+        )
     result = subprocess.run(
         [AVVIK, "run", "--home", str(home), "--period", period], capture_output=True, text=True, timeout=300, check=False
     )

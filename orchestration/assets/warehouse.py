@@ -18,6 +18,9 @@ from orchestration.errors import Text, language
 from orchestration.publish import SCHEMA, Build, begin_build, finish_build, reporting_path, warehouse_path
 from orchestration.settings import Settings
 
+_RAW = "raw"
+#: What every build comes after, also that of a seed.
+_TAKEN_IN = dg.AssetKey([_RAW, "load"])
 _BUILT = ("model", "seed", "snapshot")
 #: Failing rows that a check shows: enough to see what is wrong.
 _FAILING_ROWS = 10
@@ -53,12 +56,13 @@ class Translator(DagsterDbtTranslator):
 def warehouse_assets(settings: Settings, project: Project) -> dg.AssetsDefinition:
     """Return one multi-asset with every model and seed of the project.
 
-    It is built whole or not at all: what is published always comes from one build of everything on the same raw tables.
+    It is built whole or not at all, whichever models are chosen: what is published always comes from one build of everything on
+    the same raw tables. Only tests of raw tables run without a build.
     """
     manifest = attach_tests(project.manifest)
     translator = Translator()
     specs = {
-        unique_id: translator.get_asset_spec(manifest, unique_id, None)
+        unique_id: _after_raw(manifest, unique_id, translator.get_asset_spec(manifest, unique_id, None))
         for unique_id, node in manifest["nodes"].items()
         if node["resource_type"] in _BUILT and node["config"].get("materialized") != "ephemeral"
     }
@@ -69,24 +73,36 @@ def warehouse_assets(settings: Settings, project: Project) -> dg.AssetsDefinitio
         description="dbt build: staging, core, marts and their tests. A failed test of severity error stops the run.",
         specs=list(specs.values()),
         check_specs=list(checks.values()),
+        can_subset=True,
         required_resource_keys={LOCK},
         op_tags={"kind": "dbt"},
         allow_arbitrary_check_specs=True,  # tests on sources are checks on raw assets
     )
     def build_warehouse(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
-        begin_build(settings)
-        nodes = dbt_runner.build(settings, project, observer().progress)
+        wanted: set[dg.AssetKey | dg.AssetCheckKey] = {*context.selected_asset_keys, *context.selected_asset_check_keys}
+        whole = bool(context.selected_asset_keys) or any(
+            key.asset_key.path[0] != _RAW for key in context.selected_asset_check_keys
+        )
+        if whole:
+            begin_build(settings)
+            nodes = dbt_runner.build(settings, project, observer().progress)
+        else:
+            settings.warehouse.mkdir(parents=True, exist_ok=True)
+            names = [_node(manifest, unique_id)["name"] for unique_id, check in checks.items() if check.key in wanted]
+            nodes = dbt_runner.run_tests(settings, project, names, observer().progress)
         reasons: dict[str, str] = {}
         for unique_id, event in _events(settings, manifest, nodes, specs, checks):
-            yield event
+            if (specs[unique_id] if unique_id in specs else checks[unique_id]).key in wanted:
+                yield event
             if isinstance(event, dg.AssetCheckResult) and event.description:
                 reasons[unique_id] = event.description
 
         failed = [node for node in nodes if node.failed]
         if failed:
             raise dg.Failure(str(_failure(manifest, failed, reasons, len(nodes))), allow_retries=False)
-        accepted = {load.delivery for load in register.read_loads(settings) if load.status == "accepted"}
-        finish_build(settings, Build(context.run.run_id, periods_of(context.run), sorted(accepted), mart_names(manifest)))
+        if whole:
+            accepted = {load.delivery for load in register.read_loads(settings) if load.status == "accepted"}
+            finish_build(settings, Build(context.run.run_id, periods_of(context.run), sorted(accepted), mart_names(manifest)))
 
     return build_warehouse
 
@@ -125,6 +141,11 @@ def attach_tests(manifest: Mapping[str, Any]) -> dict[str, Any]:
         if parents:
             nodes[unique_id] = {**node, "attached_node": (named or sorted(parents, key=lambda p: (-depth(p), p)))[0]}
     return {**manifest, "nodes": nodes}
+
+
+def _after_raw(manifest: Mapping[str, Any], unique_id: str, spec: dg.AssetSpec) -> dg.AssetSpec:
+    """Let what reads nothing (seeds) come after the deliveries: a build is one step, which must not start before them."""
+    return spec if manifest["parent_map"].get(unique_id) else spec.replace_attributes(deps=[*spec.deps, dg.AssetDep(_TAKEN_IN)])
 
 
 def _layer(props: Mapping[str, Any]) -> str:

@@ -17,10 +17,41 @@ from orchestration.findings.draft import Draft
 ORDER = ("PER-08", "PER-11", "PER-07", "PER-03", "PER-10", "PER-06", "PER-02", "PER-05", "PER-01", "PER-09", "PER-04")
 
 FINDING_COLUMNS = [
-    "finding_id", "rule_id", "rules", "tier", "title", "reason", "unit_code", "other_unit", "report_line", "account", "counterparty", "party", "agreement", "series",
-    "period", "periods", "expected_amount", "booked_amount", "expected_date", "effect_period", "effect_year_forecast", "confidence", "debit_account", "credit_account",
-    "entry_amount", "reversal_period", "corrected_profile", "first_seen", "last_seen", "age", "status", "escalated", "answer", "fingerprint",
-]  # fmt: skip
+    "finding_id",
+    "rule_id",
+    "rules",
+    "tier",
+    "title",
+    "reason",
+    "unit_code",
+    "other_unit",
+    "report_line",
+    "account",
+    "counterparty",
+    "party",
+    "agreement",
+    "series",
+    "period",
+    "periods",
+    "expected_amount",
+    "booked_amount",
+    "expected_date",
+    "effect_period",
+    "effect_year_forecast",
+    "confidence",
+    "debit_account",
+    "credit_account",
+    "entry_amount",
+    "reversal_period",
+    "corrected_profile",
+    "first_seen",
+    "last_seen",
+    "age",
+    "status",
+    "escalated",
+    "answer",
+    "fingerprint",
+]
 
 
 def month_name(m: int) -> str:
@@ -41,7 +72,8 @@ def finding_id(rule_id: str, key: str, cause: str) -> str:
 def merge(drafts: list[Draft]) -> list[tuple[Draft, set[str]]]:
     """Keep one draft for each cause, with the ids of all rules that saw it.
 
-    Two drafts are one cause when they rest on the same booked row, or one says that a posting is missing where the other has found it
+    Two drafts are one cause when they rest on the same booked row, or one says that a posting is missing where the other has
+    found it
     (same unit, account and month), or they are the two sides of one internal item.
     """
     ranked = sorted(drafts, key=lambda d: (ORDER.index(d.rule_id), d.tier != "fel", -abs(d.effect_period)))
@@ -59,11 +91,17 @@ def merge(drafts: list[Draft]) -> list[tuple[Draft, set[str]]]:
             month = d.months[-1]
             for k in by_place.get((d.unit, d.account, month), []):
                 other = kept[k][0]
-                near = abs(abs(other.expected) - abs(d.expected)) <= 0.3 * max(abs(d.expected), 1.0) or abs(abs(other.booked) - abs(d.expected)) <= 0.3 * max(abs(d.expected), 1.0)
+                near = abs(abs(other.expected) - abs(d.expected)) <= 0.3 * max(abs(d.expected), 1.0) or abs(
+                    abs(other.booked) - abs(d.expected)
+                ) <= 0.3 * max(abs(d.expected), 1.0)
                 if other.rule_id in ("PER-07", "PER-03", "PER-11") and near:
                     home = k
                     break
-        if home is None and d.rule_id in ("PER-01", "PER-09") and d.line in ("internal_income", "internal_rent", "other_internal_cost"):
+        if (
+            home is None
+            and d.rule_id in ("PER-01", "PER-09")
+            and d.line in ("internal_income", "internal_rent", "other_internal_cost")
+        ):
             size = abs(d.expected) / len(d.months)
             for k in by_other.get((d.unit, d.months[-1]), []):
                 other = kept[k][0]
@@ -73,7 +111,9 @@ def merge(drafts: list[Draft]) -> list[tuple[Draft, set[str]]]:
         if home is None and d.rule_id == "PER-09" and d.line in ("internal_rent", "other_internal_cost"):
             for k in both_sides.get(d.months[-1], []):
                 other = kept[k][0]
-                near = abs(abs(other.expected) / len(other.months) - abs(d.expected) / len(d.months)) <= 0.12 * abs(d.expected) / len(d.months)
+                near = abs(abs(other.expected) / len(other.months) - abs(d.expected) / len(d.months)) <= 0.12 * abs(
+                    d.expected
+                ) / len(d.months)
                 if near and (not other.other_unit or other.other_unit == d.unit) and other.unit != d.unit:
                     other.other_unit = d.unit
                     home = k
@@ -107,21 +147,53 @@ def rows_of(kept: list[tuple[Draft, set[str]]], as_of: int, profiles: dict[str, 
         profile = profiles.get(f"{d.key}|{d.cause}") if d.rule_id == "PER-04" else None
         out.append(
             (
-                ident, d.rule_id, ",".join(sorted(rules)), d.tier, RULES[d.rule_id].title.sv, d.reason_sv, d.unit, d.other_unit, d.line, d.account, d.cp, d.party, d.agreement, d.key,
-                month_name(months[-1] if d.rule_id != "PER-04" else as_of), ",".join(month_name(m) for m in months), round(d.expected, 2), round(d.booked, 2),
-                month_name(d.expected_m) if d.expected_m is not None else None, round(d.effect_period, 2), round(d.effect_year, 2), d.confidence, debit, credit, amount,
-                month_name(reversal) if reversal else None, json.dumps(profile) if profile else None, month_name(as_of), month_name(as_of), 0, "open", False, None,
+                ident,
+                d.rule_id,
+                ",".join(sorted(rules)),
+                d.tier,
+                RULES[d.rule_id].title.sv,
+                d.reason_sv,
+                d.unit,
+                d.other_unit,
+                d.line,
+                d.account,
+                d.cp,
+                d.party,
+                d.agreement,
+                d.key,
+                month_name(months[-1] if d.rule_id != "PER-04" else as_of),
+                ",".join(month_name(m) for m in months),
+                round(d.expected, 2),
+                round(d.booked, 2),
+                month_name(d.expected_m) if d.expected_m is not None else None,
+                round(d.effect_period, 2),
+                round(d.effect_year, 2),
+                d.confidence,
+                debit,
+                credit,
+                amount,
+                month_name(reversal) if reversal else None,
+                json.dumps(profile) if profile else None,
+                month_name(as_of),
+                month_name(as_of),
+                0,
+                "open",
+                False,
+                None,
                 hashlib.sha256(facts.encode()).hexdigest()[:12],
             )
-        )  # fmt: skip
+        )
     return pd.DataFrame(out, columns=FINDING_COLUMNS)
 
 
-def continue_from(previous: pd.DataFrame | None, now: pd.DataFrame, as_of: int, corrected: set[str], answers: pd.DataFrame | None = None) -> pd.DataFrame:
+def continue_from(
+    previous: pd.DataFrame | None, now: pd.DataFrame, as_of: int, corrected: set[str], answers: pd.DataFrame | None = None
+) -> pd.DataFrame:
     """Carry findings from the close before: first seen, age, status.
 
     A finding seen again is the same finding with new facts. One not seen again stays open until the ledger has corrected it
-    (`corrected`) or the user has answered (`answers`: finding_id, answer in acknowledged, explained, and a reason); an answer holds until
+    (`corrected`) or the user has answered (`answers`: finding_id, answer in acknowledged, explained, and a reason); an answer
+    holds until
     the facts change. A question left unanswered at the next close is escalated.
     """
     out = now.copy()
@@ -135,7 +207,10 @@ def continue_from(previous: pd.DataFrame | None, now: pd.DataFrame, as_of: int, 
         was_closed = again & out.finding_id.map(before.status).isin(["corrected"])
         out.loc[was_closed, "status"] = "recurring"
         rest = previous[~previous.finding_id.isin(out.finding_id)].copy()
-        rest.loc[rest.finding_id.isin(corrected) & (rest.status != "corrected"), ["status", "last_seen"]] = ["corrected", month_name(as_of)]
+        rest.loc[rest.finding_id.isin(corrected) & (rest.status != "corrected"), ["status", "last_seen"]] = [
+            "corrected",
+            month_name(as_of),
+        ]
         out = pd.concat([out, rest], ignore_index=True) if len(out) else rest
     if answers is not None and len(answers):
         given = answers.drop_duplicates("finding_id", keep="last").set_index("finding_id")
@@ -145,4 +220,9 @@ def continue_from(previous: pd.DataFrame | None, now: pd.DataFrame, as_of: int, 
     out["age"] = [as_of - month_number(p) for p in out.first_seen]
     out["escalated"] = (out.tier == "fråga") & (out.status == "open") & (out.age >= 1)
     rank = out.effect_period.abs()
-    return out.assign(_rank=rank).sort_values(["_rank", "finding_id"], ascending=[False, True]).drop(columns="_rank").reset_index(drop=True)
+    return (
+        out.assign(_rank=rank)
+        .sort_values(["_rank", "finding_id"], ascending=[False, True])
+        .drop(columns="_rank")
+        .reset_index(drop=True)
+    )

@@ -12,8 +12,10 @@ from dataclasses import dataclass, field
 class Draft:
     """One suspicion of one rule at one close. Amounts are income +, cost -.
 
-    `key` names the agreement or series, `cause` what started it; rule, key and cause make the finding's id. `months` are month numbers
-    (year * 12 + month - 1). `effect_period` is what the result of the period changes by when the error is put right, `effect_year` the
+    `key` names the agreement or series, `cause` what started it; rule, key and cause make the finding's id. `months` are month
+    numbers
+    (year * 12 + month - 1). `effect_period` is what the result of the period changes by when the error is put right,
+    `effect_year` the
     same for the year. `evidence` rows are (rid of a ledger row, role).
     """
 

@@ -1,7 +1,9 @@
 """Run the rules on one close: what a good controller would have noticed with the ledger that was there then.
 
-What belongs here: the order of the stages, and the interface that Dagster, the command line and the benchmark call. What does not: any
-rule. Input tables (or views) in the connection: `fct_ledger_line`; optional `int_amount`, `dim_unit`, `agreement`, `internal_agreement`,
+What belongs here: the order of the stages, and the interface that Dagster, the command line and the benchmark call. What does
+not: any
+rule. Input tables (or views) in the connection: `fct_ledger_line`; optional `int_amount`, `dim_unit`, `agreement`,
+`internal_agreement`,
 `period_release`, `payroll`. Temp tables of the engine start with `f_`.
 """
 
@@ -44,7 +46,8 @@ def _release(con: duckdb.DuckDBPyConnection, tables: set[str], m: int) -> date |
 def stage(con: duckdb.DuckDBPyConnection, as_of: int, th: Thresholds, known_on: date | None, fiscal_year_start: int) -> None:
     """Build the engine's temp tables for one close."""
     con.execute(
-        "create or replace temp table f_param as select ? as as_of_m, ? as first_m, cast(? as date) as known_on, cast(? as double) as duplicate_minimum, ? as fiscal_start",
+        "create or replace temp table f_param as select ? as as_of_m, ? as first_m, cast(? as date) as known_on, "
+        "cast(? as double) as duplicate_minimum, ? as fiscal_start",
         [as_of, as_of - th.history_months, known_on, th.duplicate_minimum, fiscal_year_start - 1],
     )
     con.execute("create or replace temp table f_interim_prefix (prefix varchar, open_side integer)")
@@ -55,7 +58,8 @@ def stage(con: duckdb.DuckDBPyConnection, as_of: int, th: Thresholds, known_on: 
     tables = {row[0] for row in con.execute("select table_name from information_schema.tables").fetchall()}
     if "period_release" in tables:
         con.execute(
-            "insert into f_release select cast(substr(period, 1, 4) as integer) * 12 + cast(substr(period, 6, 2) as integer) - 1, max(cast(released_on as date)) from period_release group by 1"
+            "insert into f_release select cast(substr(period, 1, 4) as integer) * 12 + cast(substr(period, 6, 2) as "
+            "integer) - 1, max(cast(released_on as date)) from period_release group by 1"
         )
     for name in ("lines.sql", "series.sql", "exact.sql", "internal.sql"):
         con.execute(_script(name))
@@ -73,7 +77,8 @@ def find(
 ) -> Findings:
     """Return every finding known at the close of `as_of_period` ('YYYY-MM').
 
-    `previous` is `findings` of the close before: it gives first seen, age and status. `known_on` leaves out rows registered later; without
+    `previous` is `findings` of the close before: it gives first seen, age and status. `known_on` leaves out rows registered
+    later; without
     it the day that the period was released is used where `period_release` has one, so that history can be replayed.
     """
     th = th or Thresholds()
@@ -89,8 +94,19 @@ def find(
     ended: set[str] = set()
     if "dim_unit" in tables:
         start = date(m // 12, m % 12 + 1, 1)
-        ended = {r[0] for r in con.execute("select unit_code from dim_unit group by unit_code having max(coalesce(cast(valid_to as date), date '9999-12-31')) < ?", [start]).fetchall()}
-    told = set(previous.series[previous.rule_id.isin(["PER-01", "PER-09"]) & (previous.status != "corrected")]) if previous is not None and len(previous) else set()
+        ended = {
+            r[0]
+            for r in con.execute(
+                "select unit_code from dim_unit group by unit_code having max(coalesce(cast(valid_to as date), date "
+                "'9999-12-31')) < ?",
+                [start],
+            ).fetchall()
+        }
+    told = (
+        set(previous.series[previous.rule_id.isin(["PER-01", "PER-09"]) & (previous.status != "corrected")])
+        if previous is not None and len(previous)
+        else set()
+    )
     regular_i = close.due.index
     regular = set(close.fit.frame.series[regular_i]) if len(regular_i) else set()
     regular |= set(close.fit.frame.series[close.fit.frame.base.isin(regular)])
@@ -110,7 +126,15 @@ def find(
         drafts.append(draft)
         profiles[f"{draft.key}|{draft.cause}"] = corrected_profile
     # Pay is judged against HR where there is pay: the series on the same line say the same thing with less.
-    drafts = [d for d in drafts if not (d.line == "personnel" and d.rule_id not in ("PER-08", "PER-10", "PER-11", "PER-04") and any(p.unit == d.unit or p.other_unit == d.unit for p in pay))]
+    drafts = [
+        d
+        for d in drafts
+        if not (
+            d.line == "personnel"
+            and d.rule_id not in ("PER-08", "PER-10", "PER-11", "PER-04")
+            and any(p.unit == d.unit or p.other_unit == d.unit for p in pay)
+        )
+    ]
     drafts = [d for d in drafts if d.rule_id not in th.disabled]
     kept = cases.merge(drafts)
     now = cases.rows_of(kept, m, profiles)
@@ -127,7 +151,11 @@ def _corrected(previous: pd.DataFrame | None, kept: list[tuple[Draft, set[str]]]
     arrived = {(d.key, mm) for d, _ in kept if d.rule_id in ("PER-02", "PER-05") for mm in d.months}
     lacking = pd.Series(close.deficits.lacking.to_numpy(), index=close.fit.frame.series.to_numpy()[close.deficits.index])
     lacking = lacking[~lacking.index.duplicated()]
-    extra = pd.Series((close.due.pos - close.due.neg - close.due.expected * close.due.due).to_numpy() / close.due.expected.clip(lower=1).to_numpy(), index=close.due.series.to_numpy())
+    extra = pd.Series(
+        (close.due.pos - close.due.neg - close.due.expected * close.due.due).to_numpy()
+        / close.due.expected.clip(lower=1).to_numpy(),
+        index=close.due.series.to_numpy(),
+    )
     extra = extra[~extra.index.duplicated()]
     out = set()
     for f in previous[previous.status.isin(["open", "acknowledged", "recurring"])].itertuples():
@@ -152,7 +180,10 @@ def _evidence(con: duckdb.DuckDBPyConnection, kept: list[tuple[Draft, set[str]]]
             else:
                 earlier.append((ident, d.unit, d.account, d.key, d.party, d.cp, -rid))
     con.register("f_direct", pd.DataFrame(direct, columns=["finding_id", "rid", "role"]).astype({"rid": "int64"}))
-    con.register("f_earlier", pd.DataFrame(earlier, columns=["finding_id", "unit", "account", "series", "party", "cp", "m"]).astype({"m": "int64"}))
+    con.register(
+        "f_earlier",
+        pd.DataFrame(earlier, columns=["finding_id", "unit", "account", "series", "party", "cp", "m"]).astype({"m": "int64"}),
+    )
     out = con.execute(
         """
         select d.finding_id, r.load_id, r.source_file, r.source_row, d.role, r.amount
@@ -161,7 +192,8 @@ def _evidence(con: duckdb.DuckDBPyConnection, kept: list[tuple[Draft, set[str]]]
         select e.finding_id, l.load_id, l.source_file, l.source_row, 'earlier', l.amount
         from f_earlier as e inner join f_line as l
             on e.unit = l.unit and e.account = l.account and e.m = l.m
-            and (l.fine = e.series or l.base = e.series or (e.party <> '' and l.party = e.party) or (e.party = '' and l.cp = e.cp))
+            and (l.fine = e.series or l.base = e.series or (e.party <> '' and l.party = e.party)
+                or (e.party = '' and l.cp = e.cp))
         order by 1, 5, 2, 4
         """
     ).df()

@@ -1,10 +1,13 @@
 """Rules that need no expectation: double rows, cut-off, internal trade, payroll, budget profile, release, vouchers, accruals.
 
-What belongs here: the verdict on candidates that `sql/exact.sql` and `sql/internal.sql` find as sets. What does not: recurring series
+What belongs here: the verdict on candidates that `sql/exact.sql` and `sql/internal.sql` find as sets. What does not: recurring
+series
 (`orchestration.findings.signals`).
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -29,17 +32,34 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
         """,
         [m - 15],
     ).df()
-    rows = con.execute("select rid, unit, account, line, cp, party, stem, voucher_series, coalesce(nullif(party, ''), 'cp:' || cp || ':' || stem) as who from f_line where m >= ?", [m - 3]).df().set_index("rid")
+    rows = (
+        con.execute(
+            "select rid, unit, account, line, cp, party, stem, voucher_series, coalesce(nullif(party, ''), 'cp:' || "
+            "cp || ':' || stem) as who from f_line where m >= ?",
+            [m - 3],
+        )
+        .df()
+        .set_index("rid")
+    )
     pair["who"] = pair.rid_b.map(rows.who)
-    # Numbers that are new each time are invoice numbers; of a party seen a few times only, the same number must come close in time.
+    # Numbers that are new each time are invoice numbers; of a party seen a few times only, the same number must come close in
+    # time.
     pair["fresh"] = pair.who.map(habit.set_index("who").fresh).fillna(0)
     few = pair.who.map(habit.set_index("who").numbered).fillna(0) <= 4
     pair["recurs"] = pair.fine_a.isin(regular) | pair.fine_b.isin(regular)
     pair["stem_a"], pair["stem_b"] = pair.rid_a.map(rows.stem), pair.rid_b.map(rows.stem)
     delta = (pair.kr_a - pair.kr_b).abs()
     exact = delta < 0.005
-    same_ref = (pair.ref_a == pair.ref_b) & (pair.ref_a != "") & ~pair.is_agreement_ref & (pair.fresh >= 0.7) & (~few | (pair.days <= 10))
-    near_ref = (pair.ref_distance <= 1) & (pair.ref_a.str.len() >= 4) & (pair.ref_b.str.len() >= 4) & ~same_ref & ~pair.is_agreement_ref
+    same_ref = (
+        (pair.ref_a == pair.ref_b)
+        & (pair.ref_a != "")
+        & ~pair.is_agreement_ref
+        & (pair.fresh >= 0.7)
+        & (~few | (pair.days <= 10))
+    )
+    near_ref = (
+        (pair.ref_distance <= 1) & (pair.ref_a.str.len() >= 4) & (pair.ref_b.str.len() >= 4) & ~same_ref & ~pair.is_agreement_ref
+    )
     same_text = pair.txt_a == pair.txt_b
     other_period = pair.sf_a.notna() & pair.sf_b.notna() & (pair.sf_a != pair.sf_b)
     no_ref = (pair.ref_a == "") & (pair.ref_b == "")
@@ -47,7 +67,8 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
     within = pair.days.fillna(0) <= th.duplicate_days
     same_place = (pair.unit_a == pair.unit_b) & (pair.account_a == pair.account_b)
     usual = con.execute(
-        "select coalesce(nullif(party, ''), 'cp:' || cp || ':' || stem) as who, amount as kr, count(*) as times from f_line where m >= ? group by 1, 2 having count(*) >= 4",
+        "select coalesce(nullif(party, ''), 'cp:' || cp || ':' || stem) as who, amount as kr, count(*) as times "
+        "from f_line where m >= ? group by 1, 2 having count(*) >= 4",
         [m - 15],
     ).df()
     usual_keys = set(zip(usual.who, usual.kr.astype(float).round(2), strict=True))
@@ -56,10 +77,26 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
         [
             same_ref & exact & within & ~other_period,
             same_ref & within & ~other_period & (same_text | same_place) & (delta <= 0.03 * pair.kr_b.abs()),
-            ~pair.recurs & near_ref & (delta <= 0.021 * pair.kr_b.abs()) & (pair.stem_a == pair.stem_b) & same_text & (pair.days <= 45) & same_place & ~standard & ~other_period & (exact | (pair.ref_distance == 0)),
+            ~pair.recurs
+            & near_ref
+            & (delta <= 0.021 * pair.kr_b.abs())
+            & (pair.stem_a == pair.stem_b)
+            & same_text
+            & (pair.days <= 45)
+            & same_place
+            & ~standard
+            & ~other_period
+            & (exact | (pair.ref_distance == 0)),
             ~pair.recurs & (no_ref | one_ref) & exact & same_text & (pair.days <= 10) & same_place & ~standard & ~other_period,
             ~pair.recurs & exact & same_text & (pair.days <= 10) & same_place & ~standard & ~other_period,
-            ~pair.recurs & near_ref & ~exact & (delta <= 0.021 * pair.kr_b.abs()) & same_text & same_place & (pair.days <= 45) & ~standard,
+            ~pair.recurs
+            & near_ref
+            & ~exact
+            & (delta <= 0.021 * pair.kr_b.abs())
+            & same_text
+            & same_place
+            & (pair.days <= 45)
+            & ~standard,
         ],
         [0.97, 0.93, 0.92, 0.9, 0.6, 0.6],
         0.0,
@@ -75,7 +112,8 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
     credits = con.execute(
         """
         select p.rid_b, count(*) as k from f_pair as p inner join f_recent as c
-        on c.who in (select who from f_recent where rid = p.rid_b) and c.kr * p.kr_b < 0 and abs(c.kr + p.kr_b) < 0.02 * abs(p.kr_b) and c.m <= p.m_b
+        on c.who in (select who from f_recent where rid = p.rid_b) and c.kr * p.kr_b < 0
+            and abs(c.kr + p.kr_b) < 0.02 * abs(p.kr_b) and c.m <= p.m_b
         group by p.rid_b
         """
     ).df()
@@ -87,21 +125,40 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
         r = rows.loc[p.rid_b]
         out.append(
             Draft(
-                "PER-06", "fel" if p.grade >= th.assert_at else "fråga", r.who + "|" + (p.ref_b or p.txt_b), f"{p.rid_a}", r.unit, r.line, r.account, r.cp, r.party, [int(p.m_b)],
-                float(p.kr_a), float(p.kr_a + p.kr_b), -float(p.kr_b), -float(p.kr_b), float(p.grade),
-                f"Samma post som en i {month_name(int(p.m_a))}", f"The same item as one in {month_name(int(p.m_a))}",
-                other_unit="" if p.unit_a == p.unit_b else str(p.unit_a), evidence=[(int(p.rid_b), "double"), (int(p.rid_a), "first")],
+                "PER-06",
+                "fel" if p.grade >= th.assert_at else "fråga",
+                r.who + "|" + (p.ref_b or p.txt_b),
+                f"{p.rid_a}",
+                r.unit,
+                r.line,
+                r.account,
+                r.cp,
+                r.party,
+                [int(p.m_b)],
+                float(p.kr_a),
+                float(p.kr_a + p.kr_b),
+                -float(p.kr_b),
+                -float(p.kr_b),
+                float(p.grade),
+                f"Samma post som en i {month_name(int(p.m_a))}",
+                f"The same item as one in {month_name(int(p.m_a))}",
+                other_unit="" if p.unit_a == p.unit_b else str(p.unit_a),
+                evidence=[(int(p.rid_b), "double"), (int(p.rid_a), "first")],
                 proposal=(r.account, "", round(abs(float(p.kr_b)), 2), 0),
             )
-        )  # fmt: skip
+        )
     return out
 
 
-def cut_off(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: set[str], explained: set[int], fiscal_first: int) -> list[Draft]:
-    """PER-05 and PER-02 on rows without a series: service period, text or invoice date in another month; a prepaid cost at once."""
+def cut_off(
+    con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: set[str], explained: set[int], fiscal_first: int
+) -> list[Draft]:
+    """PER-05 and PER-02 on rows without a series: period, text or invoice date elsewhere; a prepaid cost at once."""
     rows = con.execute(
-        "select * from f_line as l where m = ? and not interim and line not in ('personnel', 'balance') and not internal and abs(kr) >= ? and not coalesce(is_credit, false) "
-        "and not exists (select 1 from f_line as c where c.m = l.m and c.unit = l.unit and c.account = l.account and c.party = l.party and c.amount = -l.amount)",
+        "select * from f_line as l where m = ? and not interim and line not in ('personnel', 'balance') and not "
+        "internal and abs(kr) >= ? and not coalesce(is_credit, false) "
+        "and not exists (select 1 from f_line as c where c.m = l.m and c.unit = l.unit and c.account = l.account "
+        "and c.party = l.party and c.amount = -l.amount)",
         [m, th.accrual_threshold],
     ).df()
     rows = rows[~rows.fine.isin(regular) & ~rows.base.isin(regular) & ~rows.rid.isin(explained)]
@@ -109,22 +166,26 @@ def cut_off(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: set
         return []
     habit = con.execute(
         """
-        select unit, account, party, count(*) as k, median(st - m) as st_usual, median(sf - m) as sf_usual, max(st - m) as st_most,
-            avg(case when extract(year from voucher_date) * 12 + extract(month from voucher_date) - 1 < m then 1.0 else 0.0 end) as early_date
+        select unit, account, party, count(*) as k, median(st - m) as st_usual, median(sf - m) as sf_usual, max(st - m) as
+        st_most,
+            avg(case when extract(year from voucher_date) * 12 + extract(month from voucher_date) - 1 < m then 1.0 else 0.0 end)
+            as early_date
         from f_line where party <> '' and m < ? and m >= ? group by unit, account, party
         """,
         [m, m - 25],
     ).df()
     by_series = con.execute(
         """
-        select voucher_series, avg(case when extract(year from voucher_date) * 12 + extract(month from voucher_date) - 1 < m then 1.0 else 0.0 end) as before
+        select voucher_series, avg(case when extract(year from voucher_date) * 12 + extract(month from voucher_date) - 1 < m
+        then 1.0 else 0.0 end) as before
         from f_line where m < ? and m >= ? group by voucher_series
         """,
         [m, m - 13],
     ).df()
     # A row without a party may be anybody's: where the account usually bills in arrears it says nothing.
     usual = con.execute(
-        "select unit, account, avg(case when st < m then 1.0 else 0.0 end) as arrears from f_line where m < ? and m >= ? and st is not null group by unit, account",
+        "select unit, account, avg(case when st < m then 1.0 else 0.0 end) as arrears from f_line where m < ? and m "
+        ">= ? and st is not null group by unit, account",
         [m, m - 13],
     ).df()
     rows = rows.merge(usual, on=["unit", "account"], how="left")
@@ -135,7 +196,7 @@ def cut_off(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: set
     out = []
     for r in rows.itertuples():
         amount = float(r.kr)
-        common = {"evidence": [(int(r.rid), "booked")]}
+        common: dict[str, Any] = {"evidence": [(int(r.rid), "booked")]}
         key = f"{r.unit}|{r.account}|{r.party or r.cp}|{r.ref or r.txt}"
         usual = 0.0 if pd.isna(r.st_usual) else min(0.0, float(r.st_usual))
         if pd.notna(r.st) and r.st < m + usual and not (not r.service_stated and m - r.st > 14):
@@ -155,22 +216,55 @@ def cut_off(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: set
             accounts = (th.prepaid_cost_account, r.account) if amount < 0 else (r.account, th.prepaid_income_account)
             out.append(
                 Draft(
-                    "PER-05", "fel", key, f"{m}", r.unit, r.line, r.account, r.cp, r.party, [m], amount - later, amount, -later, 0.0, 0.92,
-                    f"Avser till och med {month_name(int(r.st))} men är tagen i {month_name(m)}", f"Runs to {month_name(int(r.st))} but is taken in {month_name(m)}",
-                    proposal=(*accounts, round(abs(later), 2), m + 1), **common,
+                    "PER-05",
+                    "fel",
+                    key,
+                    f"{m}",
+                    r.unit,
+                    r.line,
+                    r.account,
+                    r.cp,
+                    r.party,
+                    [m],
+                    amount - later,
+                    amount,
+                    -later,
+                    0.0,
+                    0.92,
+                    f"Avser till och med {month_name(int(r.st))} men är tagen i {month_name(m)}",
+                    f"Runs to {month_name(int(r.st))} but is taken in {month_name(m)}",
+                    proposal=(*accounts, round(abs(later), 2), m + 1),
+                    **common,
                 )
-            )  # fmt: skip
+            )
             continue
         else:
             continue
         accounts = (th.accrued_income_account, r.account) if amount > 0 else (r.account, th.accrued_cost_account)
         out.append(
             Draft(
-                rule, "fel" if grade >= th.assert_at else "fråga", key, f"{m}", r.unit, r.line, r.account, r.cp, r.party, [*belongs, m], 0.0, amount, -amount, -amount if prior else 0.0, grade,
-                f"{why[0]} säger {month_name(belongs[0])}–{month_name(belongs[-1])}", f"{why[1]} says {month_name(belongs[0])}–{month_name(belongs[-1])}",
-                expected_m=belongs[-1], proposal=(*accounts, round(abs(amount), 2), belongs[-1] + 1), **common,
+                rule,
+                "fel" if grade >= th.assert_at else "fråga",
+                key,
+                f"{m}",
+                r.unit,
+                r.line,
+                r.account,
+                r.cp,
+                r.party,
+                [*belongs, m],
+                0.0,
+                amount,
+                -amount,
+                -amount if prior else 0.0,
+                grade,
+                f"{why[0]} säger {month_name(belongs[0])}–{month_name(belongs[-1])}",
+                f"{why[1]} says {month_name(belongs[0])}–{month_name(belongs[-1])}",
+                expected_m=belongs[-1],
+                proposal=(*accounts, round(abs(amount), 2), belongs[-1] + 1),
+                **common,
             )
-        )  # fmt: skip
+        )
     return out
 
 
@@ -182,7 +276,9 @@ def internal_trade(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> li
     pairs = con.execute("select seller, buyer from f_int_pair").df()
     late = con.execute("select seller, buyer from f_int_late").df()
     by = rows.set_index("rid")
-    partner = pd.concat([pd.Series(pairs.buyer.to_numpy(), index=pairs.seller), pd.Series(pairs.seller.to_numpy(), index=pairs.buyer)])
+    partner = pd.concat(
+        [pd.Series(pairs.buyer.to_numpy(), index=pairs.seller), pd.Series(pairs.seller.to_numpy(), index=pairs.buyer)]
+    )
     partner = partner[~partner.index.duplicated()]
     rows["partner"] = rows.rid.map(partner)
     rows["size"] = rows.kr.abs().round(2)
@@ -204,8 +300,11 @@ def internal_trade(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> li
     only = known.groupby("fine").o_fine.nunique()
     last = known.drop_duplicates("fine", keep="last").set_index("fine")
     candidates = known.drop_duplicates(["fine", "o_fine"], keep="last")
-    by_place = known.assign(place=known.unit + "|" + known.account + "|" + known.cp).drop_duplicates(["place", "o_fine"], keep="last")
-    out, used = [], set()
+    by_place = known.assign(place=known.unit + "|" + known.account + "|" + known.cp).drop_duplicates(
+        ["place", "o_fine"], keep="last"
+    )
+    out: list[Draft] = []
+    used: set[int] = set()
     free = now.copy()
     for r in now.itertuples():
         if r.rid in used:
@@ -229,7 +328,10 @@ def internal_trade(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> li
         else:
             near = other.iloc[:0]
         if near.empty:
-            near = other[((other.voucher_series == r.voucher_series) & (other.voucher_number == r.voucher_number)) | ((other.ref == r.ref) & (r.ref != ""))]
+            near = other[
+                ((other.voucher_series == r.voucher_series) & (other.voucher_number == r.voucher_number))
+                | ((other.ref == r.ref) & (r.ref != ""))
+            ]
         if len(near) > 1 and mirror is not None and len(near[near["size"] != r.size]):
             near = near.iloc[(near["size"] - r.size).abs().argsort()[:1]]
         if len(near):
@@ -240,7 +342,7 @@ def internal_trade(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> li
             # The side that left its habit is the wrong one.
             gap_r = abs(r.size / mine_usual - 1) if mine_usual and mine_usual > 0 else 0
             gap_b = abs(b["size"] / their_usual - 1) if their_usual and their_usual > 0 else 0
-            wrong, right = (b, r) if gap_b >= gap_r else (by.loc[r.rid].rename(r.rid), b)
+            wrong = b if gap_b >= gap_r else by.loc[r.rid]
             wrong_rid = int(b.rid) if gap_b >= gap_r else int(r.rid)
             right_kr = r.kr if gap_b >= gap_r else b.kr
             right_unit = r.unit if gap_b >= gap_r else b.unit
@@ -248,42 +350,100 @@ def internal_trade(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> li
             should = -float(right_kr)
             out.append(
                 Draft(
-                    "PER-03", "fel", f"{wrong.fine}", f"{m}", wrong.unit, wrong.line, wrong.account, wrong.cp, "", [m], should, float(wrong.kr), should - float(wrong.kr), should - float(wrong.kr), 0.95,
-                    f"Motparten {right_unit} har bokfört ett annat belopp; neutralt för kommunen", f"The counterparty {right_unit} has booked another amount; neutral for the municipality",
-                    other_unit=str(right_unit), evidence=[(wrong_rid, "booked"), (right_rid, "other side")], proposal=(wrong.account, "", round(abs(should - float(wrong.kr)), 2), 0),
+                    "PER-03",
+                    "fel",
+                    f"{wrong.fine}",
+                    f"{m}",
+                    wrong.unit,
+                    wrong.line,
+                    wrong.account,
+                    wrong.cp,
+                    "",
+                    [m],
+                    should,
+                    float(wrong.kr),
+                    should - float(wrong.kr),
+                    should - float(wrong.kr),
+                    0.95,
+                    f"Motparten {right_unit} har bokfört ett annat belopp; neutralt för kommunen",
+                    f"The counterparty {right_unit} has booked another amount; neutral for the municipality",
+                    other_unit=str(right_unit),
+                    evidence=[(wrong_rid, "booked"), (right_rid, "other side")],
+                    proposal=(wrong.account, "", round(abs(should - float(wrong.kr)), 2), 0),
                 )
-            )  # fmt: skip
-            _ = right
+            )
             continue
         used.add(r.rid)
         if mirror is not None:
             out.append(
                 Draft(
-                    "PER-03", "fel", str(mirror.o_fine), f"{m}", str(mirror.o_unit), str(mirror.o_line), str(mirror.o_account), str(mirror.o_cp), "", [m], -float(r.kr), 0.0, -float(r.kr), 0.0, 0.95,
-                    f"{r.unit} har bokfört sin sida, motsvarande post saknas; neutralt för kommunen", f"{r.unit} has booked its side, the other is missing; neutral for the municipality",
-                    other_unit=str(r.unit), expected_m=m, evidence=[(int(r.rid), "other side")],
-                    proposal=(th.accrued_income_account, str(mirror.o_account), round(abs(float(r.kr)), 2), m + 1) if r.kr < 0 else (str(mirror.o_account), th.accrued_cost_account, round(abs(float(r.kr)), 2), m + 1),
+                    "PER-03",
+                    "fel",
+                    str(mirror.o_fine),
+                    f"{m}",
+                    str(mirror.o_unit),
+                    str(mirror.o_line),
+                    str(mirror.o_account),
+                    str(mirror.o_cp),
+                    "",
+                    [m],
+                    -float(r.kr),
+                    0.0,
+                    -float(r.kr),
+                    0.0,
+                    0.95,
+                    f"{r.unit} har bokfört sin sida, motsvarande post saknas; neutralt för kommunen",
+                    f"{r.unit} has booked its side, the other is missing; neutral for the municipality",
+                    other_unit=str(r.unit),
+                    expected_m=m,
+                    evidence=[(int(r.rid), "other side")],
+                    proposal=(th.accrued_income_account, str(mirror.o_account), round(abs(float(r.kr)), 2), m + 1)
+                    if r.kr < 0
+                    else (str(mirror.o_account), th.accrued_cost_account, round(abs(float(r.kr)), 2), m + 1),
                 )
-            )  # fmt: skip
+            )
         elif len(past) and past.partner.notna().mean() > 0.85:
             out.append(
                 Draft(
-                    "PER-03", "fråga", str(r.fine), f"{m}", r.unit, r.line, r.account, r.cp, "", [m], 0.0, float(r.kr), 0.0, 0.0, 0.5,
-                    "Internpost utan motbokning", "Internal item without its other side", evidence=[(int(r.rid), "booked")],
+                    "PER-03",
+                    "fråga",
+                    str(r.fine),
+                    f"{m}",
+                    r.unit,
+                    r.line,
+                    r.account,
+                    r.cp,
+                    "",
+                    [m],
+                    0.0,
+                    float(r.kr),
+                    0.0,
+                    0.0,
+                    0.5,
+                    "Internpost utan motbokning",
+                    "Internal item without its other side",
+                    evidence=[(int(r.rid), "booked")],
                 )
-            )  # fmt: skip
+            )
     return out
 
 
 def payroll(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> list[Draft]:
     """PER-08: pay against the HR export per unit and month, and the on-cost against its rate. Accrual vouchers are left out."""
-    pay = " or ".join("starts_with(account, ?)" for _ in th.pay_accounts)
-    po = " or ".join("starts_with(account, ?)" for _ in th.on_cost_accounts)
-    query = (
-        "select unit, m, -sum(case when " + pay + " then kr else 0 end) as pay, -sum(case when " + po + " then kr else 0 end) as po, max(rid) as rid, "
-        "min(cp) as cp from f_line where m >= ? and not interim and (" + pay + " or " + po + ") group by unit, m"
-    )
-    ledger = con.execute(query, [*th.pay_accounts, *th.on_cost_accounts, m - 13, *th.pay_accounts, *th.on_cost_accounts]).df()
+    con.execute("create or replace temp table f_pay_prefix (prefix varchar, kind varchar)")
+    prefixes = [[p, "pay"] for p in th.pay_accounts] + [[p, "po"] for p in th.on_cost_accounts]
+    con.executemany("insert into f_pay_prefix values (?, ?)", prefixes)
+    ledger = con.execute(
+        """
+        select l.unit, l.m, -sum(case when p.kind = 'pay' then l.kr else 0 end) as pay,
+            -sum(case when p.kind = 'po' then l.kr else 0 end) as po,
+            max(l.rid) as rid
+        from f_line as l inner join f_pay_prefix as p on starts_with(l.account, p.prefix)
+        where l.m >= ? and not l.interim
+        group by l.unit, l.m
+        """,
+        [m - 13],
+    ).df()
     if ledger.empty:
         return []
     tables = {row[0] for row in con.execute("select table_name from information_schema.tables").fetchall()}
@@ -327,7 +487,9 @@ def payroll(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> list[Draf
                 continue
         r = float(rate.get(m, np.nan))
         if x.pay > 0 and np.isfinite(r):
-            own = (ledger[(ledger.unit == unit) & (ledger.m < m)].po / ledger[(ledger.unit == unit) & (ledger.m < m)].pay).median()
+            own = (
+                ledger[(ledger.unit == unit) & (ledger.m < m)].po / ledger[(ledger.unit == unit) & (ledger.m < m)].pay
+            ).median()
             target = r if not np.isfinite(own) or abs(own - r) < 0.004 else own
             gap = x.pay * target - x.po
             if abs(gap) > max(0.01 * abs(x.pay), th.payroll_minimum / 2):
@@ -339,7 +501,10 @@ def payroll(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> list[Draf
     for unit, gap, should, kind in found:
         if unit in done:
             continue
-        other = next((u for u, g, _, k in found if u != unit and k == kind == "pay" and abs(g + gap) < 0.02 * abs(gap) and u not in done), "")
+        other = next(
+            (u for u, g, _, k in found if u != unit and k == kind == "pay" and abs(g + gap) < 0.02 * abs(gap) and u not in done),
+            "",
+        )
         done |= {unit, other}
         rid = int(now.loc[unit].rid) if pd.notna(now.loc[unit].rid) else None
         sv = "Lönen i redovisningen avviker från lönesystemet" if kind == "pay" else "PO-pålägget följer inte satsen"
@@ -347,11 +512,27 @@ def payroll(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> list[Draf
         account = (th.pay_accounts if kind == "pay" else th.on_cost_accounts)[0]
         out.append(
             Draft(
-                "PER-08", "fel", f"payroll|{unit}|{kind}", f"{m}", unit, "personnel", account, "", "", [m], -float(should), -float(should - gap), -float(gap), -float(gap), 0.96,
-                sv + (f"; motsvarande skillnad i {other}" if other else ""), en + (f"; the opposite difference in {other}" if other else ""), other_unit=other,
+                "PER-08",
+                "fel",
+                f"payroll|{unit}|{kind}",
+                f"{m}",
+                unit,
+                "personnel",
+                account,
+                "",
+                "",
+                [m],
+                -float(should),
+                -float(should - gap),
+                -float(gap),
+                -float(gap),
+                0.96,
+                sv + (f"; motsvarande skillnad i {other}" if other else ""),
+                en + (f"; the opposite difference in {other}" if other else ""),
+                other_unit=other,
                 evidence=[(rid, "booked")] if rid is not None else [],
             )
-        )  # fmt: skip
+        )
     return out
 
 
@@ -367,11 +548,26 @@ def after_release(con: duckdb.DuckDBPyConnection, th: Thresholds, newly: tuple[o
         first = g.iloc[0]
         out.append(
             Draft(
-                "PER-10", "fel", f"{unit}|{line}|{who}", f"{m}|{min(g.registration_date)}", str(unit), str(line), first.account, first.cp, first.party, [int(m)], 0.0, change, -change, 0.0, 0.99,
-                f"Ändrar {month_name(int(m))}, som släpptes {pd.Timestamp(first.released_on).date()}", f"Changes {month_name(int(m))}, released {pd.Timestamp(first.released_on).date()}",
+                "PER-10",
+                "fel",
+                f"{unit}|{line}|{who}",
+                f"{m}|{min(g.registration_date)}",
+                str(unit),
+                str(line),
+                first.account,
+                first.cp,
+                first.party,
+                [int(m)],
+                0.0,
+                change,
+                -change,
+                0.0,
+                0.99,
+                f"Ändrar {month_name(int(m))}, som släpptes {pd.Timestamp(first.released_on).date()}",
+                f"Changes {month_name(int(m))}, released {pd.Timestamp(first.released_on).date()}",
                 evidence=[(int(r), "booked") for r in g.rid],
             )
-        )  # fmt: skip
+        )
     return out
 
 
@@ -380,15 +576,38 @@ def vouchers(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> list[Dra
     out: list[Draft] = []
     odd = con.execute("select avg(case when rest <> 0 then 1.0 else 0.0 end) from f_voucher").fetchone()
     if odd and odd[0] is not None and odd[0] < 0.05:
-        rows = con.execute("select v.voucher_series, v.voucher_number, v.rest, l.* exclude (voucher_series, voucher_number, m), l.m from f_voucher as v inner join f_line as l on l.m = v.m and l.voucher_series = v.voucher_series and l.voucher_number = v.voucher_number where v.m = ? and v.rest <> 0 order by abs(l.kr) desc", [m]).df()
+        rows = con.execute(
+            """
+            select v.rest, l.* from f_voucher as v inner join f_line as l
+                on l.m = v.m and l.voucher_series = v.voucher_series and l.voucher_number = v.voucher_number
+            where v.m = ? and v.rest <> 0 order by abs(l.kr) desc
+            """,
+            [m],
+        ).df()
         for (series, number), g in rows.groupby(["voucher_series", "voucher_number"]):
             r = g.iloc[0]
             out.append(
                 Draft(
-                    "PER-11", "fel", f"{series}{number}", f"{m}", r.unit, r.line, r.account, r.cp, r.party, [m], 0.0, float(r.rest), 0.0, 0.0, 0.99,
-                    f"Verifikation {series} {number} balanserar inte", f"Voucher {series} {number} does not balance", evidence=[(int(x), "booked") for x in g.rid],
+                    "PER-11",
+                    "fel",
+                    f"{series}{number}",
+                    f"{m}",
+                    r.unit,
+                    r.line,
+                    r.account,
+                    r.cp,
+                    r.party,
+                    [m],
+                    0.0,
+                    float(r.rest),
+                    0.0,
+                    0.0,
+                    0.99,
+                    f"Verifikation {series} {number} balanserar inte",
+                    f"Voucher {series} {number} does not balance",
+                    evidence=[(int(x), "booked") for x in g.rid],
                 )
-            )  # fmt: skip
+            )
     gaps = con.execute("select * from f_gap").df()
     if len(gaps):
         total = gaps.groupby(["voucher_series", "fiscal_year"]).missing.transform("sum")
@@ -402,11 +621,29 @@ def vouchers(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> list[Dra
             first, last = int(g.before) + 1, int(g.number) - 1
             out.append(
                 Draft(
-                    "PER-11", "fel", f"serie {g.voucher_series} {g.fiscal_year}", f"{first}", "", "", "", "", "", [m], 0.0, 0.0, 0.0, 0.0, 0.95,
-                    f"Serie {g.voucher_series}: nummer {first}–{last} saknas" if last > first else f"Serie {g.voucher_series}: nummer {first} saknas",
-                    f"Series {g.voucher_series}: numbers {first}–{last} are missing" if last > first else f"Series {g.voucher_series}: number {first} is missing",
+                    "PER-11",
+                    "fel",
+                    f"serie {g.voucher_series} {g.fiscal_year}",
+                    f"{first}",
+                    "",
+                    "",
+                    "",
+                    "",
+                    "",
+                    [m],
+                    0.0,
+                    0.0,
+                    0.0,
+                    0.0,
+                    0.95,
+                    f"Serie {g.voucher_series}: nummer {first}–{last} saknas"
+                    if last > first
+                    else f"Serie {g.voucher_series}: nummer {first} saknas",
+                    f"Series {g.voucher_series}: numbers {first}–{last} are missing"
+                    if last > first
+                    else f"Series {g.voucher_series}: number {first} is missing",
                 )
-            )  # fmt: skip
+            )
     acc = con.execute("select * from f_accrual").df()
     if len(acc):
         acc["lag"] = acc.back_m.astype("Float64").to_numpy(dtype=float, na_value=np.nan) - acc.m.to_numpy(dtype=float)
@@ -422,45 +659,78 @@ def vouchers(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> list[Dra
                 habit = (same.lag == 1).mean()
             if habit < 0.6 or abs(float(a.amount)) < th.materiality:
                 continue
-            rows = con.execute("select * from f_line where m = ? and voucher_series = ? and voucher_number = ? order by abs(kr) desc limit 1", [int(a.m), a.voucher_series, a.voucher_number]).df()
+            rows = con.execute(
+                "select * from f_line where m = ? and voucher_series = ? and voucher_number = ? order by abs(kr) desc limit 1",
+                [int(a.m), a.voucher_series, a.voucher_number],
+            ).df()
             if rows.empty:
                 continue
             r = rows.iloc[0]
             out.append(
                 Draft(
-                    "PER-11", "fel", r.fine, f"{a.m}", r.unit, r.line, r.account, r.cp, r.party, [int(a.m), m], -float(r.kr), 0.0, -float(r.kr), -float(r.kr), 0.93,
-                    f"Interimsposten från {month_name(int(a.m))} är inte återförd", f"The accrual of {month_name(int(a.m))} has not been reversed",
-                    expected_m=m, evidence=[(int(a.rid), "accrual"), (int(r.rid), "accrual")], proposal=(r.account, a.account, round(abs(float(r.kr)), 2), 0),
+                    "PER-11",
+                    "fel",
+                    r.fine,
+                    f"{a.m}",
+                    r.unit,
+                    r.line,
+                    r.account,
+                    r.cp,
+                    r.party,
+                    [int(a.m), m],
+                    -float(r.kr),
+                    0.0,
+                    -float(r.kr),
+                    -float(r.kr),
+                    0.93,
+                    f"Interimsposten från {month_name(int(a.m))} är inte återförd",
+                    f"The accrual of {month_name(int(a.m))} has not been reversed",
+                    expected_m=m,
+                    evidence=[(int(a.rid), "accrual"), (int(r.rid), "accrual")],
+                    proposal=(r.account, a.account, round(abs(float(r.kr)), 2), 0),
                 )
-            )  # fmt: skip
+            )
     return out
 
 
 def profile(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, fiscal_first: int) -> list[tuple[Draft, list[float]]]:
     """PER-04: the cumulative budget curve of the year against the median curve of up to three years, per unit and report line.
 
-    Returns the draft and the corrected twelve amounts. The curve effect of the period is `effect_period` (budget minus reference).
+    Returns the draft and the corrected twelve amounts. The curve effect of the period is `effect_period` (budget minus
+    reference).
     """
     tables = {row[0] for row in con.execute("select table_name from information_schema.tables").fetchall()}
     if "int_amount" not in tables:
         return []
     budget = con.execute(
-        "select unit_code as unit, report_line as line, cast(substr(period, 1, 4) as integer) * 12 + cast(substr(period, 6, 2) as integer) - 1 as m, "
+        "select unit_code as unit, report_line as line, cast(substr(period, 1, 4) as integer) * 12 + "
+        "cast(substr(period, 6, 2) as integer) - 1 as m, "
         "sum(cast(amount as double)) as kr from int_amount where amount_type = 'budget' and period is not null group by 1, 2, 3"
     ).df()
     budget = budget[(budget.m >= fiscal_first) & (budget.m < fiscal_first + 12)]
     if budget.empty:
         return []
-    actual = con.execute("select unit, line, m, sum(kr) as kr from f_line where m < ? group by unit, line, m", [fiscal_first]).df()
+    actual = con.execute(
+        "select unit, line, m, sum(kr) as kr from f_line where m < ? group by unit, line, m", [fiscal_first]
+    ).df()
     first = con.execute("select min(m) from f_line").fetchone()
     years = [y for y in (1, 2, 3) if first and fiscal_first - 12 * y >= first[0]]
     if len(years) < 2:
         return []
-    plan = budget.pivot_table(index=["unit", "line"], columns="m", values="kr", aggfunc="sum").reindex(columns=range(fiscal_first, fiscal_first + 12)).fillna(0.0)
+    plan = (
+        budget.pivot_table(index=["unit", "line"], columns="m", values="kr", aggfunc="sum")
+        .reindex(columns=range(fiscal_first, fiscal_first + 12))
+        .fillna(0.0)
+    )
     curves = []
     for y in years:
         a = actual[(actual.m >= fiscal_first - 12 * y) & (actual.m < fiscal_first - 12 * (y - 1))]
-        grid = a.pivot_table(index=["unit", "line"], columns="m", values="kr", aggfunc="sum").reindex(index=plan.index, columns=range(fiscal_first - 12 * y, fiscal_first - 12 * (y - 1))).fillna(0.0).to_numpy()
+        grid = (
+            a.pivot_table(index=["unit", "line"], columns="m", values="kr", aggfunc="sum")
+            .reindex(index=plan.index, columns=range(fiscal_first - 12 * y, fiscal_first - 12 * (y - 1)))
+            .fillna(0.0)
+            .to_numpy()
+        )
         total = grid.sum(axis=1)
         with np.errstate(all="ignore"):
             curve = np.cumsum(grid, axis=1) / np.where(np.abs(total) > 1, total, np.nan)[:, None]
@@ -485,6 +755,8 @@ def profile(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, fiscal_first
         if np.isnan(gap[p, k]) or excess[p, k] < 0.5 * th.profile_distance or abs(gap[p, k]) < th.profile_distance:
             continue
         money = abs(gap[p, k] * whole[p])
+        size = f"{abs(gap[p, k]):.0%}"
+        kronor = f"{money:,.0f} kr".replace(",", " ")
         if money < th.profile_minimum:
             continue
         now = float(gap[p, min(m - fiscal_first, 11)] * whole[p])
@@ -494,12 +766,25 @@ def profile(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, fiscal_first
         out.append(
             (
                 Draft(
-                    "PER-04", "fel" if excess[p, k] >= th.profile_distance and abs(gap[p, k]) >= th.profile_assert else "fråga", f"{unit}|{line}", f"{fiscal_first}", str(unit), str(line), "", "", "", list(range(fiscal_first, fiscal_first + 12)),
-                    float(reference[p, min(m - fiscal_first, 11)] * whole[p]), float(curve[p, min(m - fiscal_first, 11)] * whole[p]), -now, 0.0, 0.9,
-                    f"Budgetens kurva avviker som mest {abs(gap[p, k]):.0%} av året ({money:,.0f} kr) från de senaste årens".replace(",", " "),
-                    f"The budget curve differs by up to {abs(gap[p, k]):.0%} of the year ({money:,.0f} kr) from the last years'".replace(",", " "),
+                    "PER-04",
+                    "fel" if excess[p, k] >= th.profile_distance and abs(gap[p, k]) >= th.profile_assert else "fråga",
+                    f"{unit}|{line}",
+                    f"{fiscal_first}",
+                    str(unit),
+                    str(line),
+                    "",
+                    "",
+                    "",
+                    list(range(fiscal_first, fiscal_first + 12)),
+                    float(reference[p, min(m - fiscal_first, 11)] * whole[p]),
+                    float(curve[p, min(m - fiscal_first, 11)] * whole[p]),
+                    -now,
+                    0.0,
+                    0.9,
+                    f"Budgetens kurva avviker som mest {size} av året ({kronor}) från tidigare års",
+                    f"The budget curve differs by up to {size} of the year ({kronor}) from earlier years'",
                 ),
                 corrected,
             )
-        )  # fmt: skip
+        )
     return out

@@ -1,6 +1,7 @@
 """Expected postings against the ledger of one close: what is missing, what is too much, and the innocent explanations.
 
-What belongs here: the comparison of regular series and register agreements with the rows of the month, in widening circles (the series,
+What belongs here: the comparison of regular series and register agreements with the rows of the month, in widening circles (the
+series,
 its party, its account, the unit, another unit). What does not: rules that need no expectation (`orchestration.findings.exact`).
 """
 
@@ -18,7 +19,7 @@ from orchestration.findings import series as fitting
 
 @dataclass
 class Close:
-    """Everything about one close that the rules share. `rows` are the month's rows with the series that they belong to (`pick`)."""
+    """Everything about one close that the rules share. `rows` are the month's rows with the series that they belong to."""
 
     con: duckdb.DuckDBPyConnection
     th: Thresholds
@@ -66,7 +67,9 @@ def prepare(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> Close:
     # An accrual and its reversal are no business of their own: they stand for a posting that another series expects.
     turned = due.interim.to_numpy(dtype=bool) & (neg.sum(axis=1) > 0.5 * pos.sum(axis=1))
     # A supplier that is mostly bought from at odd times has no yearly or half-yearly agreement by two or three chance likenesses.
-    spread_out = con.execute("select unit, party, count(*) as k from f_line where party <> '' and not interim group by unit, party").df()
+    spread_out = con.execute(
+        "select unit, party, count(*) as k from f_line where party <> '' and not interim group by unit, party"
+    ).df()
     rows_of = due[["unit", "party"]].merge(spread_out, on=["unit", "party"], how="left").k.fillna(0).to_numpy()
     chance = (fit.cadence >= 3) & (fit.hits <= 3) & (due.party != "").to_numpy(dtype=bool) & (fit.hits < 0.6 * rows_of)
     due = due[chosen & (fit.cadence > 0) & ~pay & ~turned & ~chance]
@@ -93,7 +96,8 @@ def _deficits(fit: fitting.Fit, due: pd.DataFrame) -> pd.DataFrame:
 def consume(close: Close) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Take each due series' own posting off the month's rows.
 
-    Returns (expected, left): the due series with `state` in present, missing, flipped, partial; and the rows that no expectation took.
+    Returns (expected, left): the due series with `state` in present, missing, flipped, partial; and the rows that no
+    expectation took.
     """
     th, due, rows = close.th, close.due, close.rows
     # Two occurrences are weak evidence: they must be worth asking about.
@@ -117,9 +121,12 @@ def consume(close: Close) -> tuple[pd.DataFrame, pd.DataFrame]:
     mine["size"] = (mine.gap / mine.want).round(2)
     best = mine.sort_values(["i", "size", "other_month", "rid"]).groupby("i").first()
     many = pd.DataFrame({"total": total, "best": best.along, "want": amount}).dropna()
-    # The sum is the occasion where it is nearer than the best single row (two half invoices), or where the series always has several rows.
+    # The sum is the occasion where it is nearer than the best single row (two half invoices), or where the series always has
+    # several rows.
     several = close.due.set_index("i").multiple.reindex(many.index) > 1.5
-    as_sum = ((many.total - many.want).abs() < 0.8 * (many.best - many.want).abs()) & (many.total < 1.6 * many.want) | (several & (many.total < 1.6 * many.want))
+    as_sum = ((many.total - many.want).abs() < 0.8 * (many.best - many.want).abs()) & (many.total < 1.6 * many.want) | (
+        several & (many.total < 1.6 * many.want)
+    )
     taken = set(mine[mine.i.isin(as_sum[as_sum].index)].rid) | set(best.rid[~best.index.isin(as_sum[as_sum].index)])
     left = rows[~rows.rid.isin(taken)].copy()
     booked = total.where(as_sum, many.best).reindex(expected.i).to_numpy()
@@ -135,7 +142,7 @@ def consume(close: Close) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def cancel_pairs(left: pd.DataFrame) -> pd.DataFrame:
-    """Take away rows that cancel each other: credit and re-billing, accrual and reversal, in the same unit, account and counterparty."""
+    """Take away rows that cancel each other: credit and re-billing, accrual and reversal."""
     if left.empty:
         return left
     work = left.copy()
@@ -186,7 +193,12 @@ def explain(close: Close, wanted: pd.DataFrame, left: pd.DataFrame) -> pd.DataFr
 
     # 1. several agreements of one party in one row
     for who in ("party", "cp"):
-        need = out[(out.why == "") & (out[who] != "")].groupby(["unit", "account", who]).agg(total=("expected", "sum"), dir=("dir", "first"), k=("expected", "size"), scale=("scale", "mean")).reset_index()
+        need = (
+            out[(out.why == "") & (out[who] != "")]
+            .groupby(["unit", "account", who])
+            .agg(total=("expected", "sum"), dir=("dir", "first"), k=("expected", "size"), scale=("scale", "mean"))
+            .reset_index()
+        )
         have = free[free[who] != ""].groupby(["unit", "account", who]).kr.sum().reset_index()
         both = need[need.k > 1].merge(have, on=["unit", "account", who])
         both = both[(both.kr * both.dir - both.total).abs() <= (3 * both.scale).clip(0.15, 0.35) * both.total]
@@ -203,35 +215,91 @@ def explain(close: Close, wanted: pd.DataFrame, left: pd.DataFrame) -> pd.DataFr
     for who in ("party", "cp"):
         open_now = out[(out.why == "") & (out[who] != "")]
         pair = open_now.reset_index().merge(over[over[who] != ""], on=["unit", "account", who, "dir"], suffixes=("", "_o"))
-        pair = pair[(pair.sid != pair.sid_o) & ((pair.extra - pair.expected).abs() <= 0.08 * pair.expected + 3 * pair.scale_o * pair.expected_o)]
+        pair = pair[
+            (pair.sid != pair.sid_o)
+            & ((pair.extra - pair.expected).abs() <= 0.08 * pair.expected + 3 * pair.scale_o * pair.expected_o)
+        ]
         if who == "cp":
             pair = pair[(pair.extra - pair.expected).abs() <= 0.01 * pair.expected]
         pair = pair.drop_duplicates("index").drop_duplicates("sid_o")
         out.loc[pair["index"], "why"] = "lump"
 
     def like(a: pd.Series, b: pd.Series) -> np.ndarray:
-        return np.array([x == y or (min(len(x), len(y)) >= 5 and similar(x, y)) for x, y in zip(map(str, a), map(str, b), strict=True)], dtype=bool)
+        return np.array(
+            [x == y or (min(len(x), len(y)) >= 5 and similar(x, y)) for x, y in zip(map(str, a), map(str, b), strict=True)],
+            dtype=bool,
+        )
 
     steps = (
-        ("same_party", ["unit", "account"], lambda p: ((p.party == p.party_r) & (p.party != "")) | ((p.aref_of != "") & (p.aref_of == p.aref)), 0.4),
-        ("same_account", ["unit", "account"], lambda p: (p.stem_of == p.stem) & (p.stem != "") & ((p.party_r == "") | (p.party == "") | (p.cp == p.cp_r)) & p.is_new, 0.25),
+        (
+            "same_party",
+            ["unit", "account"],
+            lambda p: ((p.party == p.party_r) & (p.party != "")) | ((p.aref_of != "") & (p.aref_of == p.aref)),
+            0.4,
+        ),
+        (
+            "same_account",
+            ["unit", "account"],
+            lambda p: (
+                (p.stem_of == p.stem) & (p.stem != "") & ((p.party_r == "") | (p.party == "") | (p.cp == p.cp_r)) & p.is_new
+            ),
+            0.25,
+        ),
         ("accrued", ["unit", "account"], lambda p: p.interim & ((p.cp == p.cp_r) | (p.cp_r == "") | (p.cp == "")), 0.3),
-        ("same_account", ["unit", "account"], lambda p: (p.party_r == "") & (p.party != "") & ((p.cp == p.cp_r) | (p.cp_r == "")), 0.12),
+        (
+            "same_account",
+            ["unit", "account"],
+            lambda p: (p.party_r == "") & (p.party != "") & ((p.cp == p.cp_r) | (p.cp_r == "")),
+            0.12,
+        ),
         ("same_account", ["unit", "account"], lambda p: p.is_new, 0.02),
-        ("renamed", ["unit", "account"], lambda p: p.is_new & ((p.cp == p.cp_r) | (p.cp_r == "")) & like(p.word_of, p.word), 0.12),
-        ("other_account", ["unit"], lambda p: (p.party == p.party_r) & (p.party != "") & (p.account.str[0] == p.account_r.str[0]), 0.3),
-        ("other_account", ["unit"], lambda p: (p.stem_of == p.stem) & (p.stem != p.word) & (p.account.str[:2] == p.account_r.str[:2]) & p.is_new, 0.1),
+        (
+            "renamed",
+            ["unit", "account"],
+            lambda p: p.is_new & ((p.cp == p.cp_r) | (p.cp_r == "")) & like(p.word_of, p.word),
+            0.12,
+        ),
+        (
+            "other_account",
+            ["unit"],
+            lambda p: (p.party == p.party_r) & (p.party != "") & (p.account.str[0] == p.account_r.str[0]),
+            0.3,
+        ),
+        (
+            "other_account",
+            ["unit"],
+            lambda p: (p.stem_of == p.stem) & (p.stem != p.word) & (p.account.str[:2] == p.account_r.str[:2]) & p.is_new,
+            0.1,
+        ),
         ("moved", ["account"], lambda p: (p.unit != p.unit_r) & (p.party == p.party_r) & (p.party != "") & p.is_new, 0.35),
-        ("moved", ["account"], lambda p: (p.unit != p.unit_r) & (p.party == p.party_r) & (p.party != "") & (p.sid_r.isna()), 0.03),
-        ("moved", ["account"], lambda p: (p.unit != p.unit_r) & (p.party == "") & (p.stem_of == p.stem) & (p.stem != "") & (p.cp == p.cp_r) & p.is_new & p.new_unit, 0.2),
-    )  # fmt: skip
+        (
+            "moved",
+            ["account"],
+            lambda p: (p.unit != p.unit_r) & (p.party == p.party_r) & (p.party != "") & (p.sid_r.isna()),
+            0.03,
+        ),
+        (
+            "moved",
+            ["account"],
+            lambda p: (
+                (p.unit != p.unit_r)
+                & (p.party == "")
+                & (p.stem_of == p.stem)
+                & (p.stem != "")
+                & (p.cp == p.cp_r)
+                & p.is_new
+                & p.new_unit
+            ),
+            0.2,
+        ),
+    )
     first_seen = close.con.execute("select unit, min(m) as born from f_line group by unit").df().set_index("unit").born
     free["new_unit"] = free.unit.map(first_seen) >= close.m - 2
-    for why, keys, test, tolerance in steps:
+    for why, on, test, tolerance in steps:
         need = out[out.why == ""].reset_index()
         if need.empty or free.empty:
             break
-        pair = need.merge(free, on=keys, suffixes=("", "_r"))
+        pair = need.merge(free, on=on, suffixes=("", "_r"))
         # new there: not in this unit and account before the missing series fell silent
         pair["is_new"] = (pair.party_r == "") | (pair.since >= pair.last_m)
         for name in ("unit", "account", "sid"):
@@ -287,7 +355,9 @@ def base_rate(close: Close) -> float:
         back = posted[:, j + 1 : min(t, j + 4)].any(axis=1)
         told = close.final[i, max(0, j - 1) : j].any(axis=1)
         starts = posted[:, j] & ~posted[:, :j].any(axis=1)
-        keys = {(u, x) for u, x in zip(fit.frame.unit.to_numpy()[i[starts]], fit.frame.account.to_numpy()[i[starts]], strict=True)}
+        keys = {
+            (u, x) for u, x in zip(fit.frame.unit.to_numpy()[i[starts]], fit.frame.account.to_numpy()[i[starts]], strict=True)
+        }
         stopped = np.flatnonzero(gone & ~back & ~told)
         renamed = sum((fit.frame.unit.to_numpy()[i[s]], fit.frame.account.to_numpy()[i[s]]) in keys for s in stopped)
         holes += int((gone & back).sum())

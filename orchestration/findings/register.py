@@ -1,6 +1,7 @@
 """The register of agreements beside the learnt series.
 
-What belongs here: which agreement a series is, whether it still runs, and what the register alone expects. What does not: the verdict.
+What belongs here: which agreement a series is, whether it still runs, and what the register alone expects. What does not: the
+verdict.
 """
 
 from __future__ import annotations
@@ -11,7 +12,23 @@ import duckdb
 import numpy as np
 import pandas as pd
 
-COLUMNS = ["agreement_id", "unit", "account", "cp", "party", "ref", "text", "amount", "cadence", "phase", "from_m", "to_m", "index", "dir", "other_unit"]
+COLUMNS = [
+    "agreement_id",
+    "unit",
+    "account",
+    "cp",
+    "party",
+    "ref",
+    "text",
+    "amount",
+    "cadence",
+    "phase",
+    "from_m",
+    "to_m",
+    "index",
+    "dir",
+    "other_unit",
+]
 
 
 def _month(value: object, default: int) -> int:
@@ -46,10 +63,18 @@ def read(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
             parts.append(a)
     if "internal_agreement" in tables:
         b = con.execute("select * from internal_agreement").df()
-        for unit, other, account, sign in (("seller_unit", "buyer_unit", "income_account", 1), ("buyer_unit", "seller_unit", "cost_account", -1)):
+        for unit, other, account, sign in (
+            ("seller_unit", "buyer_unit", "income_account", 1),
+            ("buyer_unit", "seller_unit", "cost_account", -1),
+        ):
             if len(b):
                 c = b.copy()
-                c["unit"], c["other_unit"], c["account"], c["dir"] = c[unit].fillna(""), c[other].fillna(""), c[account].fillna(""), sign
+                c["unit"], c["other_unit"], c["account"], c["dir"] = (
+                    c[unit].fillna(""),
+                    c[other].fillna(""),
+                    c[account].fillna(""),
+                    sign,
+                )
                 c["counterparty"], c["party"] = "", ""
                 parts.append(c)
     if not parts:
@@ -72,7 +97,8 @@ def read(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
 def match(agreements: pd.DataFrame, due: pd.DataFrame, refs: pd.DataFrame, m: int) -> pd.DataFrame:
     """Return series index `i` and agreement row `a` of the best pairs, each used once.
 
-    A pair shares unit, account and side; party or reference decides, then the amount (within a third, price changes and indexation
+    A pair shares unit, account and side; party or reference decides, then the amount (within a third, price changes and
+    indexation
     considered). `refs` gives the agreement number and words of each series.
     """
     if agreements.empty or due.empty:
@@ -87,10 +113,21 @@ def match(agreements: pd.DataFrame, due: pd.DataFrame, refs: pd.DataFrame, m: in
     same_party = (pair.party != "") & (pair.party == pair.party_s)
     other_party = (pair.party != "") & (pair.party_s != "") & ~same_party
     stem = pair.stem_of.fillna("")
-    words = np.array([_first_word(t) != "" and _first_word(t) == _first_word(s) for t, s in zip(pair.text, stem, strict=True)], dtype=bool)
+    words = np.array(
+        [_first_word(t) != "" and _first_word(t) == _first_word(s) for t, s in zip(pair.text, stem, strict=True)], dtype=bool
+    )
     # Internal agreements name no party: unit, account and amount must do.
     alone = (pair.party == "") & (pair.ref == "") & near
-    score = 4 * same_ref + 3 * same_party + 2 * near + 1 * words + 1 * (pair.cadence == pair.cadence_s) + 1 * (pair.cp == pair.cp_s) + 1 * alone - 5 * other_party
+    score = (
+        4 * same_ref
+        + 3 * same_party
+        + 2 * near
+        + 1 * words
+        + 1 * (pair.cadence == pair.cadence_s)
+        + 1 * (pair.cp == pair.cp_s)
+        + 1 * alone
+        - 5 * other_party
+    )
     pair = pair.assign(score=score, gap=np.log(ratio).abs(), live=(pair.to_m >= m).astype(int))
     pair = pair[(pair.score >= 4) & (same_ref | same_party | near)]
     pair = pair.sort_values(["score", "live", "gap", "i"], ascending=[False, False, True, True])

@@ -1,9 +1,11 @@
 """Recurring series: what is due in a month, judged from the months before it.
 
-What belongs here: the fit of cadence, season, price and residual to a matrix series x month. What does not: which ledger rows form a
+What belongs here: the fit of cadence, season, price and residual to a matrix series x month. What does not: which ledger rows
+form a
 series (`sql/series.sql`) and what it means that something is missing (`orchestration.findings.rules`).
 
-A series is regular when its recent slots are filled: cadence c in 1, 2, 3, 4, 6, 12 months, phase, months of the year that it always skips.
+A series is regular when its recent slots are filled: cadence c in 1, 2, 3, 4, 6, 12 months, phase, months of the year that it
+always skips.
 The tested month never enters its own baseline.
 """
 
@@ -14,7 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-#: Cadence: (months looked back, occurrences needed, misses allowed). The first regime that fits is taken, the latest evidence first.
+#: Cadence: (months looked back, occurrences needed, misses allowed). The first regime that fits is taken, the latest evidence
+#: first.
 REGIMES: tuple[tuple[int, int, int, int], ...] = (
     (1, 9, 6, 2),
     (1, 6, 4, 1),
@@ -33,7 +36,8 @@ REGIMES: tuple[tuple[int, int, int, int], ...] = (
 class Fit:
     """One row per series (the order of `frame`), judged at column `t` from the columns before it.
 
-    `cadence` is 0 where the series is not regular. `due` says that column t is a slot. `expected` is the amount due, in the series'
+    `cadence` is 0 where the series is not regular. `due` says that column t is a slot. `expected` is the amount due, in the
+    series'
     direction (positive). `scale` is the robust standard deviation of the log residual. `slots` and `hits` count the series' whole
     life. `history` holds, per column, 1 filled slot, -1 empty slot, 0 no slot.
     """
@@ -95,7 +99,8 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
         cols = columns[(of_year == k) & (columns < t)]
         if len(cols):
             closed[:, k] = alive[:, cols].any(axis=1) & ~(posted[:, cols] & alive[:, cols]).any(axis=1)
-    # One empty month that is not beside another and was seen once is a hole as likely as a season: it needs two years or a neighbour.
+    # One empty month that is not beside another and was seen once is a hole as likely as a season: it needs two years or a
+    # neighbour.
     seen = np.stack([(alive[:, (of_year == k) & (columns < t)]).sum(axis=1) for k in range(12)], axis=1)
     sure = (seen >= 2) | np.roll(closed, 1, axis=1) | np.roll(closed, -1, axis=1) | np.isin(np.arange(12), (5, 6, 7))[None, :]
     # A place that is closed for more than four months of the year is not a monthly business.
@@ -151,9 +156,9 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
         hit = posted[:, j]
         last[hit] = np.column_stack([value[hit, j], last[hit, 0], last[hit, 1]])
     with np.errstate(all="ignore"):
-        window = slice(max(0, t - 18), t)
-        e_flat = np.where(posted[:, window], np.log(value[:, window] / flat[:, window]), np.nan)
-        e_seas = np.where(posted[:, window], np.log(value[:, window] / seasonal[:, window]), np.nan)
+        recent = slice(max(0, t - 18), t)
+        e_flat = np.where(posted[:, recent], np.log(value[:, recent] / flat[:, recent]), np.nan)
+        e_seas = np.where(posted[:, recent], np.log(value[:, recent] / seasonal[:, recent]), np.nan)
     s_flat, k_flat = _mad(e_flat)
     s_seas, k_seas = _mad(e_seas)
     use_season = (k_seas >= 6) & (s_seas < 0.6 * s_flat) & ~np.isnan(seasonal[:, t])
@@ -164,12 +169,33 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
     # Chance makes short rhythms. Either the amounts agree, or the rhythm has held for long.
     steady = np.where(slots > 0, hits / np.maximum(slots, 1), 0.0)
     weak = (hits < np.where(cadence == 1, 9, 5)) | (steady < np.where(hits >= 20, 0.75, 0.85))
-    loose = ((scale > 0.12) & weak) | (scale > 0.6) | ((cadence > 1) & (scale > 0.35)) | ((cadence >= 6) & (hits <= 3) & (scale > 0.1))
+    loose = (
+        ((scale > 0.12) & weak)
+        | (scale > 0.6)
+        | ((cadence > 1) & (scale > 0.35))
+        | ((cadence >= 6) & (hits <= 3) & (scale > 0.1))
+    )
     cadence[loose] = 0
     due = slot_all[:, t] & (cadence > 0) & ~np.isnan(expected)
     with np.errstate(all="ignore"):
         multiple = np.nan_to_num((np.where(posted, n, 0)[:, past]).sum(axis=1) / np.maximum(1, posted[:, past].sum(axis=1)))
-    return Fit(frame, pos, neg, n, t, m0, cadence, phase, due, np.nan_to_num(expected), np.nan_to_num(scale, nan=0.3), slots, hits, history, multiple)
+    return Fit(
+        frame,
+        pos,
+        neg,
+        n,
+        t,
+        m0,
+        cadence,
+        phase,
+        due,
+        np.nan_to_num(expected),
+        np.nan_to_num(scale, nan=0.3),
+        slots,
+        hits,
+        history,
+        multiple,
+    )
 
 
 def _mad(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -182,12 +208,16 @@ def _mad(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def choose_grain(frame: pd.DataFrame, cadence: np.ndarray, multiple: np.ndarray, total: np.ndarray) -> np.ndarray:
-    """Return which series stand: for each base either the base itself or its fine parts, whichever explains more by regular postings.
+    """Return which series stand: for each base either the base itself or its fine parts, whichever explains more by regular
+    postings.
 
-    A base that is regular with one posting an occasion needs no parts. Otherwise the parts stand where the regular ones carry most of
+    A base that is regular with one posting an occasion needs no parts. Otherwise the parts stand where the regular ones carry
+    most of
     the money; else the base, if it is regular.
     """
-    work = pd.DataFrame({"base": frame.base, "grain": frame.grain, "regular": cadence > 0, "single": multiple <= 1.2, "total": total})
+    work = pd.DataFrame(
+        {"base": frame.base, "grain": frame.grain, "regular": cadence > 0, "single": multiple <= 1.2, "total": total}
+    )
     base = work[work.grain == "base"].set_index("base")
     parts = work[(work.grain == "fine") & work.regular].groupby("base").total.sum()
     share = (parts.reindex(base.index).fillna(0) / base.total.clip(lower=1)).clip(0, 1)

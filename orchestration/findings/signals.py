@@ -1,9 +1,12 @@
-"""Rules that compare with an expectation: missing (PER-01, PER-09), catch-up (PER-02), cut-off (PER-05), double (PER-06), sign (PER-07).
+"""Rules that compare with an expectation: missing (PER-01, PER-09), catch-up (PER-02), cut-off (PER-05), double (PER-06),
+sign (PER-07).
 
 What belongs here: the verdict on what `orchestration.findings.matching` could not explain. What does not: the matching itself.
 """
 
 from __future__ import annotations
+
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -12,7 +15,20 @@ import pandas as pd
 from orchestration.findings import matching, register
 from orchestration.findings.draft import Draft
 
-MONTHS_SV = "januari februari mars april maj juni juli augusti september oktober november december".split()
+MONTHS_SV = [
+    "januari",
+    "februari",
+    "mars",
+    "april",
+    "maj",
+    "juni",
+    "juli",
+    "augusti",
+    "september",
+    "oktober",
+    "november",
+    "december",
+]
 
 
 def month_name(m: int) -> str:
@@ -20,9 +36,16 @@ def month_name(m: int) -> str:
     return f"{m // 12}-{m % 12 + 1:02d}"
 
 
-def recurring(close: matching.Close, con: duckdb.DuckDBPyConnection, agreements: pd.DataFrame, ended_units: set[str], fiscal_first: int, told: set[str]) -> list[Draft]:
+def recurring(
+    close: matching.Close,
+    con: duckdb.DuckDBPyConnection,
+    agreements: pd.DataFrame,
+    ended_units: set[str],
+    fiscal_first: int,
+    told: set[str],
+) -> list[Draft]:
     """Return the drafts of one close for every regular series and agreement."""
-    th, m, t, fit = close.th, close.m, close.t, close.fit
+    m = close.m
     refs = con.execute("select * from f_words").df()
     pairs = register.match(agreements, close.due, refs, m)
     agreement_of = dict(zip(pairs.i, pairs.a, strict=True))
@@ -42,7 +65,6 @@ def recurring(close: matching.Close, con: duckdb.DuckDBPyConnection, agreements:
     close.explained |= used
     out += _missing(close, wanted[wanted.why == ""], agreements, ended_units, told, base=matching.base_rate(close))
     out += _over(close, expected, left[~left.rid.isin(close.explained)], fiscal_first)
-    _ = t, fit, th
     return out
 
 
@@ -50,7 +72,9 @@ def _rule_for(direction: int) -> str:
     return "PER-01" if direction > 0 else "PER-09"
 
 
-def _register_only(close: matching.Close, agreements: pd.DataFrame, matched: set[int], wanted: pd.DataFrame, left: pd.DataFrame) -> pd.DataFrame:
+def _register_only(
+    close: matching.Close, agreements: pd.DataFrame, matched: set[int], wanted: pd.DataFrame, left: pd.DataFrame
+) -> pd.DataFrame:
     """Add agreements due in the month that no learnt series carries and no row of the last cadence could be."""
     m, con = close.m, close.con
     due = register.due_now(agreements, matched, m)
@@ -63,12 +87,15 @@ def _register_only(close: matching.Close, agreements: pd.DataFrame, matched: set
     pair = pair[pair.account.str[0].isin(close.th.income_accounts) == pair.account_r.str[0].isin(close.th.income_accounts)]
     along = pair.kr * pair.dir
     tolerance = np.where((pair.party == "") & (pair.ref == ""), 0.3, 0.12)
-    same = ((pair.party != "") & (pair.party == pair.party_r)) | ((pair.ref != "") & ((pair.ref == pair.ref_r) | (pair.ref == pair.aref)))
+    same = ((pair.party != "") & (pair.party == pair.party_r)) | (
+        (pair.ref != "") & ((pair.ref == pair.ref_r) | (pair.ref == pair.aref))
+    )
     near = ((along / pair.expected - 1).abs() < tolerance) & (pair.account == pair.account_r)
     cadence = pair.cadence.fillna(1)
     hit = (along > 0) & (same | near)
     present = set(pair.a[hit & (pair.m > m - cadence)])
-    # A clerk whose habit differs from the register (other month, other account) has booked it within the last year at another time.
+    # A clerk whose habit differs from the register (other month, other account) has booked it within the last year at another
+    # time.
     habit = pair[hit & (pair.m <= m - cadence)].groupby("a").m.nunique()
     need = due[~due.index.isin(present)]
     seen = habit.reindex(need.index).fillna(0)
@@ -103,10 +130,16 @@ def _register_only(close: matching.Close, agreements: pd.DataFrame, matched: set
     )
     blank = extra.cp == ""
     if blank.any():
-        usual = con.execute(
-            "select unit, account, cp from (select unit, account, cp, row_number() over (partition by unit, account order by count(*) desc, cp) as k "
-            "from f_line where cp <> '' group by unit, account, cp) as c where k = 1"
-        ).df().set_index(["unit", "account"]).cp
+        usual = (
+            con.execute(
+                "select unit, account, cp from (select unit, account, cp, row_number() over (partition by unit, "
+                "account order by count(*) desc, cp) as k "
+                "from f_line where cp <> '' group by unit, account, cp) as c where k = 1"
+            )
+            .df()
+            .set_index(["unit", "account"])
+            .cp
+        )
         extra.loc[blank, "cp"] = [usual.get((u, a), "") for u, a in zip(extra.unit[blank], extra.account[blank], strict=True)]
     extra["line"] = [_line_like(close, u, a, d) for u, a, d in zip(extra.unit, extra.account, extra.dir, strict=True)]
     return pd.concat([wanted, extra], ignore_index=True)
@@ -130,14 +163,22 @@ def _signs(close: matching.Close, wanted: pd.DataFrame, left: pd.DataFrame) -> t
     need = wanted.reset_index(names="w")
     pair = need.merge(left, on=["unit", "account"], suffixes=("", "_r"))
     ratio = -pair.kr * pair["dir"] / pair.expected
-    same = (pair.i == pair.i_r) | ((pair.party != "") & (pair.party == pair.party_r)) | ((pair.cp == pair.cp_r) & (pair.stem_of == pair.stem))
+    same = (
+        (pair.i == pair.i_r)
+        | ((pair.party != "") & (pair.party == pair.party_r))
+        | ((pair.cp == pair.cp_r) & (pair.stem_of == pair.stem))
+    )
     limit = np.maximum(0.1, np.minimum(3 * pair.scale, 0.5))
     pair = pair[same & ((ratio - 1).abs() <= limit) & ~pair.interim_r.astype(bool)].assign(kind="sign")
     # Other side: same unit, the sign of the amount as expected, an account of the other class.
     cross = need.merge(left, on=["unit"], suffixes=("", "_r"))
     side = cross.account.str[0].isin(th.income_accounts) != cross.account_r.str[0].isin(th.income_accounts)
     ratio = cross.kr * cross["dir"] / cross.expected
-    same = ((cross.party != "") & (cross.party == cross.party_r)) | ((cross.aref_of.fillna("") != "") & (cross.aref_of == cross.ref)) | ((cross.stem_of == cross.stem) & (cross.stem != ""))
+    same = (
+        ((cross.party != "") & (cross.party == cross.party_r))
+        | ((cross.aref_of.fillna("") != "") & (cross.aref_of == cross.ref))
+        | ((cross.stem_of == cross.stem) & (cross.stem != ""))
+    )
     limit = np.maximum(0.1, np.minimum(3 * cross.scale, 0.5))
     cross = cross[side & same & ((ratio - 1).abs() <= limit)].assign(kind="side")
     both = pd.concat([pair, cross], ignore_index=True)
@@ -152,19 +193,41 @@ def _signs(close: matching.Close, wanted: pd.DataFrame, left: pd.DataFrame) -> t
         cp_r = x.cp or x.cp_r
         drafts.append(
             Draft(
-                "PER-07", "fel", x.series, f"{m}", x.unit, x.line if x.kind == "sign" else x.line_r, x.account, cp_r, x.party or x.party_r, [m],
-                amount, float(x.kr), amount - float(x.kr) if x.kind == "sign" else 0.0, amount - float(x.kr) if x.kind == "sign" else 0.0, 0.95,
-                "Posten har omvänt tecken mot det som brukar bokföras" if x.kind == "sign" else f"Posten hör hemma på konto {x.account}, inte {x.account_r}",
-                "The item has the opposite sign of what is usually booked" if x.kind == "sign" else f"The item belongs on account {x.account}, not {x.account_r}",
-                other_unit="", expected_m=m, evidence=[(int(x.rid), "booked")], i=int(x.i),
+                "PER-07",
+                "fel",
+                x.series,
+                f"{m}",
+                x.unit,
+                x.line if x.kind == "sign" else x.line_r,
+                x.account,
+                cp_r,
+                x.party or x.party_r,
+                [m],
+                amount,
+                float(x.kr),
+                amount - float(x.kr) if x.kind == "sign" else 0.0,
+                amount - float(x.kr) if x.kind == "sign" else 0.0,
+                0.95,
+                "Posten har omvänt tecken mot det som brukar bokföras"
+                if x.kind == "sign"
+                else f"Posten hör hemma på konto {x.account}, inte {x.account_r}",
+                "The item has the opposite sign of what is usually booked"
+                if x.kind == "sign"
+                else f"The item belongs on account {x.account}, not {x.account_r}",
+                other_unit="",
+                expected_m=m,
+                evidence=[(int(x.rid), "booked")],
+                i=int(x.i),
                 proposal=(x.account, x.account_r, round(abs(float(x.kr)), 2), 0),
             )
-        )  # fmt: skip
+        )
     done = set(both.w)
     return wanted[~wanted.index.isin(done)], left[~left.rid.isin(set(both.rid))], drafts
 
 
-def _missing(close: matching.Close, open_: pd.DataFrame, agreements: pd.DataFrame, ended_units: set[str], told: set[str], base: float) -> list[Draft]:
+def _missing(
+    close: matching.Close, open_: pd.DataFrame, agreements: pd.DataFrame, ended_units: set[str], told: set[str], base: float
+) -> list[Draft]:
     """PER-01 and PER-09 after the innocent explanations that need no other row: end, final invoice, other cadence, early."""
     th, m, t, fit = close.th, close.m, close.t, close.fit
     out: list[Draft] = []
@@ -182,12 +245,22 @@ def _missing(close: matching.Close, open_: pd.DataFrame, agreements: pd.DataFram
         if x.unit in ended_units or by_unit[x.unit] >= max(4, 0.6 * due_by_unit.get(x.unit, 0)):
             continue  # the unit has closed or moved whole
         if agreement is not None and agreement.to_m < m:
-            same = agreements[(agreements.unit == x.unit) & (agreements.account == x.account) & (agreements.to_m >= m) & (agreements.from_m <= m)]
+            same = agreements[
+                (agreements.unit == x.unit)
+                & (agreements.account == x.account)
+                & (agreements.to_m >= m)
+                & (agreements.from_m <= m)
+            ]
             same = same[(same.party == agreement.party) & (same.ref == agreement.ref) & (same.text == agreement.text)]
             if same.empty:
                 continue  # the register says that it has ended
             agreement = same.iloc[0]
-        if agreement is not None and pd.notna(agreement.cadence) and int(agreement.cadence) != int(x.cadence) and agreement.to_m >= m:
+        if (
+            agreement is not None
+            and pd.notna(agreement.cadence)
+            and int(agreement.cadence) != int(x.cadence)
+            and agreement.to_m >= m
+        ):
             phase = agreement.phase - 1 if pd.notna(agreement.phase) and agreement.phase >= 1 else m
             if (m - phase) % int(agreement.cadence) != 0:
                 continue  # the register says another cadence from now on
@@ -215,14 +288,14 @@ def _missing(close: matching.Close, open_: pd.DataFrame, agreements: pd.DataFram
             if run > 1 and not known and (told or (agreement is None and run > (3 if x.cadence == 1 else 1))):
                 continue  # explained when it first failed to come, or silent for long before anybody looked
             window = slice(max(0, t - int(x.cadence) + 1), t + 1)
-            if x.cadence > 1 and 0.6 <= fit.pos[i, window].sum() / expected:
+            if x.cadence > 1 and fit.pos[i, window].sum() / expected >= 0.6:
                 continue  # paid in smaller parts since
             if x.cadence > 1:
                 base_rows = close.fit.frame.index[(fit.frame.base == fit.frame.base.iloc[i]) & (fit.frame.grain == "base")]
                 if len(base_rows) and 0.6 <= fit.pos[base_rows[0], window].sum() / expected <= 1.5:
                     continue
         else:
-            known = str(agreement.agreement_id) in told
+            known = agreement is not None and str(agreement.agreement_id) in told
             run = max(1, int((m - x.last_m) // max(1, x.cadence)))
             first_missing = t - (run - 1) * int(x.cadence)
         rule = _rule_for(sign)
@@ -245,28 +318,52 @@ def _missing(close: matching.Close, open_: pd.DataFrame, agreements: pd.DataFram
         tier = "fel" if chance >= th.assert_at else "fråga"
         amount = sign * expected
         accrual = (th.accrued_income_account, x.account) if sign > 0 else (x.account, th.accrued_cost_account)
-        months = [close.m0 + j for j in range(first_missing, t + 1) if (i < 0 and (t - j) % int(x.cadence) == 0) or (i >= 0 and fit.history[i, j] == -1) or j == t]
+        months = [
+            close.m0 + j
+            for j in range(first_missing, t + 1)
+            if (i < 0 and (t - j) % int(x.cadence) == 0) or (i >= 0 and fit.history[i, j] == -1) or j == t
+        ]
         key = str(agreement.agreement_id) if agreement is not None else x.series
         other = str(agreement.other_unit) if agreement is not None else ""
-        source = ("avtalet" if agreement is not None else f"{hits} tidigare bokningar", "the agreement" if agreement is not None else f"{hits} earlier postings")
+        source = (
+            "avtalet" if agreement is not None else f"{hits} tidigare bokningar",
+            "the agreement" if agreement is not None else f"{hits} earlier postings",
+        )
         evidence = []
         if i >= 0 and last_j is not None:
             evidence = [(-(close.m0 + last_j), "earlier")]  # resolved to rows by the engine
         out.append(
             Draft(
-                rule, tier, key, f"{close.m0 + first_missing}", x.unit, x.line, x.account, x.cp, x.party, months, amount * len(months), 0.0, amount * len(months),
-                0.0 if tier == "fel" else amount, round(float(chance), 2),
+                rule,
+                tier,
+                key,
+                f"{close.m0 + first_missing}",
+                x.unit,
+                x.line,
+                x.account,
+                x.cp,
+                x.party,
+                months,
+                amount * len(months),
+                0.0,
+                amount * len(months),
+                0.0 if tier == "fel" else amount,
+                round(float(chance), 2),
                 f"{month_name(m)}: väntat belopp enligt {source[0]} är varken bokfört eller upplupet",
                 f"{month_name(m)}: the amount expected from {source[1]} is neither booked nor accrued",
-                other_unit=other, agreement=str(agreement.agreement_id) if agreement is not None else "", expected_m=m,
-                proposal=(*accrual, round(expected * len(months), 2), m + 1), evidence=evidence, i=i,
+                other_unit=other,
+                agreement=str(agreement.agreement_id) if agreement is not None else "",
+                expected_m=m,
+                proposal=(*accrual, round(expected * len(months), 2), m + 1),
+                evidence=evidence,
+                i=i,
             )
-        )  # fmt: skip
+        )
     return out
 
 
 def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fiscal_first: int) -> list[Draft]:
-    """More than was due: earlier months in one go (PER-02), a late row (PER-05), the next month's row (PER-05) or a double (PER-06)."""
+    """More than was due: earlier months in one go (PER-02), a late or early row (PER-05), or a double (PER-06)."""
     th, m, t, fit = close.th, close.m, close.t, close.fit
     out: list[Draft] = []
     due = close.due.set_index("i")
@@ -276,7 +373,7 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
     extra_rows["along"] = extra_rows.kr * direction
     extra_rows["want"] = extra_rows.i.map(due.expected)
     extra_rows = extra_rows[extra_rows.along > 0.4 * extra_rows.want]
-    groups = {i: g for i, g in extra_rows.groupby("i")}
+    groups = dict(list(extra_rows.groupby("i")))
     big = present[(present.state == "present") & (present.booked > th.over_share * present.expected)]
     candidates = sorted({int(i) for i in set(groups) | set(big.index)})
     month_rows = close.rows
@@ -302,7 +399,7 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
         said = mine if rows is None else rows
         sf = said.sf.min() if said.sf.notna().any() else None
         st = said.st.max() if said.st.notna().any() else None
-        common = {"i": int(i), "evidence": ids, "expected_m": m}
+        common: dict[str, Any] = {"i": int(i), "evidence": ids, "expected_m": m}
         if lacking >= 0.65 and rows is not None and len(rows) == 1 and _twin(rows.iloc[0], mine, float(x.scale)):
             lacking = 0.0
         if lacking >= 0.65 and first_open >= 0 and k >= 0.6 and _explained_then(close, x, first_open):
@@ -313,18 +410,34 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
             if _same_rhythm(close, i, k):
                 continue  # the second time: billing has become slower, nothing was forgotten
             late = len(months) == 1 and rows is not None and m - months[0] <= max(2, int(x.cadence))
-            dated = rows is not None and ((sf is not None and sf <= months[-1]) or (rows.voucher_date.notna().any() and _m(rows.voucher_date.min()) < m))
+            dated = rows is not None and (
+                (sf is not None and sf <= months[-1]) or (rows.voucher_date.notna().any() and _m(rows.voucher_date.min()) < m)
+            )
             rule = "PER-05" if late and dated and not prior else "PER-02"
             # Three months in one at the end of a quarter may be a new way of billing: asked the first time, known the second.
             quarterly = rows is None and x.cadence == 1 and not prior and len(months) == 2 and round(k) == 2 and m % 3 == 2
             out.append(
                 Draft(
-                    rule, "fråga" if quarterly else "fel", x.series, f"{months[0]}", x.unit, x.line, x.account, x.cp, x.party, [*months, m], sign * want, sign * (own or 0.0) + (sign * float(rows.along.sum()) if rows is not None else 0.0),
-                    -sign * extra, -sign * extra * len(prior) / max(1, len(months)), 0.5 if quarterly else 0.95,
+                    rule,
+                    "fråga" if quarterly else "fel",
+                    x.series,
+                    f"{months[0]}",
+                    x.unit,
+                    x.line,
+                    x.account,
+                    x.cp,
+                    x.party,
+                    [*months, m],
+                    sign * want,
+                    sign * (own or 0.0) + (sign * float(rows.along.sum()) if rows is not None else 0.0),
+                    -sign * extra,
+                    -sign * extra * len(prior) / max(1, len(months)),
+                    0.5 if quarterly else 0.95,
                     f"{len(months)} tidigare månad(er) bokförd(a) i {month_name(m)}" + (", därav föregående år" if prior else ""),
-                    f"{len(months)} earlier month(s) booked in {month_name(m)}" + (", of which last year" if prior else ""), **common,
+                    f"{len(months)} earlier month(s) booked in {month_name(m)}" + (", of which last year" if prior else ""),
+                    **common,
                 )
-            )  # fmt: skip
+            )
             continue
         if rows is None:
             if not slot_now or k < 0.8:
@@ -339,10 +452,26 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
             earlier = sf is not None and sf < m
             out.append(
                 Draft(
-                    "PER-02", "fel" if earlier else "fråga", x.series, f"{m}", x.unit, x.line, x.account, x.cp, x.party, [m], sign * want, sign * float(own), -sign * extra,
-                    -sign * extra, 0.9 if earlier else 0.5, f"{round(k) + 1} gånger det vanliga beloppet i {month_name(m)}", f"{round(k) + 1} times the usual amount in {month_name(m)}", **common,
+                    "PER-02",
+                    "fel" if earlier else "fråga",
+                    x.series,
+                    f"{m}",
+                    x.unit,
+                    x.line,
+                    x.account,
+                    x.cp,
+                    x.party,
+                    [m],
+                    sign * want,
+                    sign * float(own),
+                    -sign * extra,
+                    -sign * extra,
+                    0.9 if earlier else 0.5,
+                    f"{round(k) + 1} gånger det vanliga beloppet i {month_name(m)}",
+                    f"{round(k) + 1} times the usual amount in {month_name(m)}",
+                    **common,
                 )
-            )  # fmt: skip
+            )
             continue
         # An extra row of about the usual amount and nothing lacking.
         if float(x.multiple) > 1.25:
@@ -361,7 +490,10 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
             twin = mine[(mine.rid != r.rid)]
             twin = twin.iloc[(twin.kr - r.kr).abs().argsort()[:1]] if len(twin) else twin
             if len(twin) == 0:
-                last = close.con.execute("select * from f_line where (fine = ? or base = ?) and m < ? order by m desc, rid desc limit 1", [x.series, x.series, m]).df()
+                last = close.con.execute(
+                    "select * from f_line where (fine = ? or base = ?) and m < ? order by m desc, rid desc limit 1",
+                    [x.series, x.series, m],
+                ).df()
                 twin = last
             if len(twin) == 0:
                 continue
@@ -378,9 +510,27 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
             if said_r is not None and said_b is not None and said_r != said_b:
                 if said_r < said_b or said_r < m:
                     out.append(
-                        Draft("PER-05", "fråga", x.series, f"{m}", x.unit, x.line, x.account, x.cp, x.party, [int(said_r), m], 0.0, float(r.kr), -float(r.kr), 0.0, 0.6,
-                              f"Avser {month_name(int(said_r))}", f"Is for {month_name(int(said_r))}", **{**common, "evidence": [(int(r.rid), "booked")]})
-                    )  # fmt: skip
+                        Draft(
+                            "PER-05",
+                            "fråga",
+                            x.series,
+                            f"{m}",
+                            x.unit,
+                            x.line,
+                            x.account,
+                            x.cp,
+                            x.party,
+                            [int(said_r), m],
+                            0.0,
+                            float(r.kr),
+                            -float(r.kr),
+                            0.0,
+                            0.6,
+                            f"Avser {month_name(int(said_r))}",
+                            f"Is for {month_name(int(said_r))}",
+                            **{**common, "evidence": [(int(r.rid), "booked")]},
+                        )
+                    )
                 continue
             same_text = r.stem == b.stem or matching.similar(r.stem, b.stem)
             same_ref = r.ref != "" and (r.ref == b.ref or matching.similar(r.ref, b.ref))
@@ -394,16 +544,32 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
                 tier = "fråga"
             out.append(
                 Draft(
-                    "PER-06", tier, x.series, f"{m}", x.unit, x.line, x.account, x.cp, x.party, [m], sign * want, sign * want + float(r.kr), -float(r.kr), -float(r.kr),
-                    0.95 if tier == "fel" else 0.6, f"Två bokningar i {month_name(m)} där det brukar vara en", f"Two postings in {month_name(m)} where there used to be one",
-                    **{**common, "evidence": [(int(r.rid), "double"), (int(b.rid), "first")]}, proposal=(_reverse(x.account, "")[0], "", round(abs(float(r.kr)), 2), 0),
+                    "PER-06",
+                    tier,
+                    x.series,
+                    f"{m}",
+                    x.unit,
+                    x.line,
+                    x.account,
+                    x.cp,
+                    x.party,
+                    [m],
+                    sign * want,
+                    sign * want + float(r.kr),
+                    -float(r.kr),
+                    -float(r.kr),
+                    0.95 if tier == "fel" else 0.6,
+                    f"Två bokningar i {month_name(m)} där det brukar vara en",
+                    f"Two postings in {month_name(m)} where there used to be one",
+                    **{**common, "evidence": [(int(r.rid), "double"), (int(b.rid), "first")]},
+                    proposal=(x.account, "", round(abs(float(r.kr)), 2), 0),
                 )
-            )  # fmt: skip
+            )
     return out
 
 
 def _twin(r: pd.Series, mine: pd.DataFrame, scale: float) -> bool:
-    """Return whether the extra row is the month's own row over again: same number, same month said, or same amount where amounts vary."""
+    """Return whether the extra row is the month's own row again: same number or month said, or same amount where amounts vary."""
     others = mine[mine.rid != r.rid]
     if others.empty:
         return False
@@ -432,33 +598,51 @@ def _explained_then(close: matching.Close, x: pd.Series, column: int) -> bool:
     got = close.con.execute(
         """
         select count(*) from f_line
-        where m = ? and unit = ? and account = ? and not interim and base <> ? and fine <> ? and (party = '' or party = ?) and abs(kr * ? / ? - 1) <= ?
+        where m = ? and unit = ? and account = ? and not interim and base <> ? and fine <> ?
+            and (party = '' or party = ?) and abs(kr * ? / ? - 1) <= ?
         """,
         [close.m0 + column, x.unit, x.account, x.base, x.series, x.party, int(x.dir), want, spread],
     ).fetchone()
     return bool(got and got[0])
 
 
-def _reverse(account: str, contra: str) -> tuple[str, str]:
-    return account, contra
-
-
-def _early(close: matching.Close, x: pd.Series, r: object, sign: int, i: int, belongs: int) -> Draft:
+def _early(close: matching.Close, x: pd.Series, r: Any, sign: int, i: int, belongs: int) -> Draft:
     m, th = close.m, close.th
     belongs = max(belongs, m + 1)
     accounts = (x.account, th.prepaid_income_account) if sign > 0 else (th.prepaid_cost_account, x.account)
     return Draft(
-        "PER-05", "fel", x.series, f"{m}", x.unit, x.line, x.account, x.cp, x.party, [m, belongs], 0.0, float(r.kr), -float(r.kr), 0.0, 0.9,
-        f"Hör till {month_name(belongs)} men är bokförd i {month_name(m)}", f"Belongs to {month_name(belongs)} but is booked in {month_name(m)}",
-        expected_m=belongs, evidence=[(int(r.rid), "booked")], i=i, proposal=(*accounts, round(abs(float(r.kr)), 2), belongs),
-    )  # fmt: skip
+        "PER-05",
+        "fel",
+        x.series,
+        f"{m}",
+        x.unit,
+        x.line,
+        x.account,
+        x.cp,
+        x.party,
+        [m, belongs],
+        0.0,
+        float(r.kr),
+        -float(r.kr),
+        0.0,
+        0.9,
+        f"Hör till {month_name(belongs)} men är bokförd i {month_name(m)}",
+        f"Belongs to {month_name(belongs)} but is booked in {month_name(m)}",
+        expected_m=belongs,
+        evidence=[(int(r.rid), "booked")],
+        i=i,
+        proposal=(*accounts, round(abs(float(r.kr)), 2), belongs),
+    )
 
 
 def _usual_offset(close: matching.Close, i: int) -> float | None:
     row = close.fit.frame.iloc[i]
     got = close.con.execute(
-        "select sf - m from f_line where sf is not null and m < ? and m >= ? and " + ("fine" if row.grain == "fine" else "base") + " = ? order by m desc limit 4",
-        [close.m, close.m - 13, row.series],
+        """
+        select sf - m from f_line
+        where sf is not null and m < ? and m >= ? and case when ? = 'fine' then fine else base end = ? order by m desc limit 4
+        """,
+        [close.m, close.m - 13, row.grain, row.series],
     ).fetchall()
     offsets = {r[0] for r in got}
     return float(got[0][0]) if len(got) >= 3 and len(offsets) == 1 else None

@@ -18,8 +18,9 @@ Rules where the format or real files leave room:
 - Voucher dates may be YYYYMMDD, ISO or YYMMDD. Rows of a voucher whose date cannot be read are bad; the others stand.
 - A file with balances (all but 4I) holds the vouchers of one year: a TRANS dated outside #RAR 0 is bad. A typing error must not
   make the file speak for, and so replace, another year's books.
-- #PSALDO and #PBUDGET: the period is trusted, not the year number. Account and period in the wrong order are turned back
-  where only one of the fields is a period. Rows without `{}` are read as `{}`.
+- #PSALDO and #PBUDGET: the period is trusted, not the year number. Where a period stands under two year numbers, the rows under
+  the number whose #RAR does not hold it are a copy (one vendor repeats the budget under year -1) and set aside. Account and
+  period in the wrong order are turned back where only one of the fields is a period. Rows without `{}` are read as `{}`.
 - `fiscal_year` of a budget row is the calendar year in which its fiscal year begins.
 - Amounts have at most two decimals; a decimal comma is read. Anything else is a bad row.
 - RTRANS and BTRANS are history beside the TRANS rows and never added to anything.
@@ -116,6 +117,8 @@ _FIELD = (
     rf"|[^{_WS}{{}}\"][^{_WS}{{}}]*"
     rf"|[{{}}]"
 )
+#: Label, year number and period of a #PSALDO or #PBUDGET.
+_STATED_PERIOD = re.compile(rb'^[ \t]*(#PSALDO|#PBUDGET)[ \t]+"?(-?[0-9]{1,2})"?[ \t]+"?([0-9]{6})', re.MULTILINE)
 _PERIOD = r"^(?:19|20)[0-9]{2}(?:0[1-9]|1[0-2])$"
 
 
@@ -175,6 +178,8 @@ class _Scan:
     lost_characters: int = 0
     years: list[list[str]] = field(default_factory=list)
     dimensions: list[list[str]] = field(default_factory=list)
+    #: (#PSALDO or #PBUDGET, year number, period YYYYMM) that the file states.
+    stated_periods: set[tuple[bytes, bytes, bytes]] = field(default_factory=set)
 
 
 @dataclass
@@ -223,6 +228,7 @@ class SieReading:
             books=Books(self._place),
             ksumma=_Ksumma(scan.encoding),
             vouchers_only=self._path.suffix.lower() == ".si" or not scan.has_balances,
+            repeated=_repeated(scan, years),
         )
         for piece in self._pieces(scan):
             for entity, table in state.take(piece):
@@ -314,6 +320,8 @@ class SieReading:
             if scan.only_cr:
                 block = _unix(block)
             records += [*_records(block, b"#RAR"), *_records(block, b"DIM", b"#DIM", b"#UNDERDIM")]
+            if b"#PSALDO" in block or b"#PBUDGET" in block:
+                scan.stated_periods.update(_STATED_PERIOD.findall(block))
             if not scan.has_balances:
                 scan.has_balances = any(next(_records(block, word), None) for word in (b"#UB", b"#RES", b"#IB"))
             if len(records) > MAX_HEADER:
@@ -408,6 +416,8 @@ class _State:
     books: Books
     ksumma: _Ksumma
     vouchers_only: bool
+    #: 'label year period' of the rows that repeat a period under the wrong year number.
+    repeated: list[str] = field(default_factory=list)
     voucher: _Voucher = field(default_factory=_Voucher)
     header: dict[str, list[str]] = field(default_factory=dict)
     header_rows: int = 0
@@ -635,6 +645,9 @@ class _State:
             .when("bad").then(pl.lit("objects"))
             .when(~readable).then(pl.lit("amount"))
         )  # fmt: skip
+        if self.repeated:
+            stated = pl.concat_str([rows["label"], fields["f1"].str.strip_chars(), period], separator=" ")
+            reason = pl.when(stated.is_in(self.repeated)).then(pl.lit("repeated_year")).otherwise(reason)
         data = self._split_off(data, reason, rows, rejects)
         balances, budget = data.filter(pl.col("label") == "#PSALDO"), data.filter(pl.col("label") == "#PBUDGET")
         self.books.psaldo.add(balances, self.place)
@@ -1121,6 +1134,20 @@ def _records(block: bytes, word: bytes, *labels: bytes) -> Iterator[bytes]:
         if block[start:end].split(None, 1)[0] in (labels or (word,)):
             yield block[start:end]
         at = block.find(word, end)
+
+
+def _repeated(scan: _Scan, years: dict[int, FiscalYear]) -> list[str]:
+    """Find the periods that stand under two year numbers: all but the number whose #RAR holds the period (else the highest)."""
+    numbers: dict[tuple[str, str], set[int]] = {}
+    for label, number, period in scan.stated_periods:
+        numbers.setdefault((label.decode(), period.decode()), set()).add(int(number))
+    repeated = []
+    for (label, period), found in numbers.items():
+        if len(found) > 1:
+            month = f"{period[:4]}-{period[4:]}"
+            right = [n for n in found if n in years and years[n].first_period <= month <= years[n].last_period]
+            repeated += [f"{label} {n} {period}" for n in found - {max(right or found)}]
+    return repeated
 
 
 def _unix(block: bytes) -> bytes:

@@ -187,6 +187,10 @@ _REASONS = {
     ),
     "period": Text("perioden går inte att läsa", "the period cannot be read"),
     "year": Text("årsnumret går inte att läsa", "the year number cannot be read"),
+    "repeated_year": Text(
+        "perioden hör till ett annat räkenskapsår än radens årsnummer, och står redan i filen under rätt år",
+        "the period belongs to another fiscal year than the row's number says, and stands in the file under the right one",
+    ),
     "object": Text("objektet saknar dimension eller kod", "the object has no dimension or no code"),
     "mid_year": Text(
         "utgående saldo mitt i året; ett senare finns i filen", "a closing balance in mid-year; a later one is there"
@@ -196,7 +200,7 @@ _REASONS = {
     "personal_data": Text("dimensionen gäller anställda och läses inte", "the dimension is about employees and is not read"),
     "no_field": Text("dimensionen har inget fält i avvik", "the dimension has no field in avvik"),
 }
-_SET_ASIDE = ("mid_year", "unknown_label", "not_a_record", "personal_data", "no_field")
+_SET_ASIDE = ("mid_year", "repeated_year", "unknown_label", "not_a_record", "personal_data", "no_field")
 
 
 def reject_table(rows: pl.DataFrame, summary: Summary) -> pa.Table:

@@ -1,6 +1,7 @@
 """Measure the findings engine on labelled ledgers, month by month, beside the methods in use today: `make bench-findings`.
 
-Tuned on seeds below 100, reported on 101 and up. A finding counts when unit, report line, a period, rule and counterparty are right;
+Tuned on seeds below 100, reported on 101 and up. A finding counts when unit, report line, a period, rule and counterparty are
+right;
 'located' asks only for unit, line and period.
 """
 
@@ -33,13 +34,21 @@ def load(world: World) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
     con.execute("set threads = 2")
     tables = {
-        "fct_ledger_line": world.lines, "int_amount": world.budget, "dim_unit": world.units, "agreement": world.agreements,
-        "internal_agreement": world.internal_agreements, "period_release": world.releases, "payroll": world.payroll,
-    }  # fmt: skip
+        "fct_ledger_line": world.lines,
+        "int_amount": world.budget,
+        "dim_unit": world.units,
+        "agreement": world.agreements,
+        "internal_agreement": world.internal_agreements,
+        "period_release": world.releases,
+        "payroll": world.payroll,
+    }
     for name, frame in tables.items():
         con.register("incoming", frame)
         money = "amount" in frame
-        con.execute(f"create table {name} as select * {'replace (cast(amount as decimal(18, 2)) as amount)' if money else ''} from incoming")
+        con.execute(
+            f"create table {name} as select * "
+            f"{'replace (cast(amount as decimal(18, 2)) as amount)' if money else ''} from incoming"
+        )
         con.unregister("incoming")
     return con
 
@@ -66,7 +75,11 @@ def run(world: World, th: Thresholds | None = None) -> tuple[pd.DataFrame, pd.Da
 
 def matches(f: object, label: Label, typed: bool) -> bool:
     """Return whether a finding is this label."""
-    if not ({f.unit_code, f.other_unit} & label.units) or f.report_line not in label.lines or not (set(f.periods.split(",")) & label.periods):
+    if (
+        not ({f.unit_code, f.other_unit} & label.units)
+        or f.report_line not in label.lines
+        or not (set(f.periods.split(",")) & label.periods)
+    ):
         return False
     if not typed:
         return True
@@ -88,12 +101,26 @@ def score(world: World, final: pd.DataFrame, first: pd.DataFrame) -> dict:
         hit[f.finding_id], located[f.finding_id] = bool(mine), bool(near)
         for x in mine:
             by_label[x.label_id].append(f)
-    near_label = {x.label_id: any(matches(v, x, False) for f in first.itertuples() for v in (f, final_rows.get(f.finding_id, f))) for x in labels}
+    near_label = {
+        x.label_id: any(matches(v, x, False) for f in first.itertuples() for v in (f, final_rows.get(f.finding_id, f)))
+        for x in labels
+    }
     found = [x for x in labels if by_label[x.label_id]]
     fel, ask = first[first.tier == "fel"], first[first.tier == "fråga"]
     share = lambda a, b: a / b if b else float("nan")  # noqa: E731
-    accruals = [(x, by_label[x.label_id][0]) for x in found if x.accrual and any(f.rule_id in ("PER-01", "PER-09", "PER-03") for f in by_label[x.label_id])]
-    accrual_ok = [abs((next(f for f in by_label[x.label_id] if f.rule_id in ("PER-01", "PER-09", "PER-03")).entry_amount or 0) / x.accrual - 1) <= 0.05 for x, _ in accruals]
+    accruals = [
+        (x, by_label[x.label_id][0])
+        for x in found
+        if x.accrual and any(f.rule_id in ("PER-01", "PER-09", "PER-03") for f in by_label[x.label_id])
+    ]
+    accrual_ok = [
+        abs(
+            (next(f for f in by_label[x.label_id] if f.rule_id in ("PER-01", "PER-09", "PER-03")).entry_amount or 0) / x.accrual
+            - 1
+        )
+        <= 0.05
+        for x, _ in accruals
+    ]
     steady = [ok for ok, (x, _) in zip(accrual_ok, accruals, strict=True) if "varies" not in x.marks]
     delay = [(pd.Period(min(f.first_seen for f in by_label[x.label_id])) - pd.Period(x.visible)).n for x in found]
     kinds = {}
@@ -106,23 +133,42 @@ def score(world: World, final: pd.DataFrame, first: pd.DataFrame) -> dict:
     r_loc, r_typed = share(sum(near_label.values()), len(labels)), share(len(found), len(labels))
     f1 = lambda p, r: 2 * p * r / (p + r) if p + r else 0.0  # noqa: E731
     return {
-        "labels": len(labels), "fel": len(fel), "fråga": len(ask),
-        "recall located": r_loc, "recall typed": r_typed,
+        "labels": len(labels),
+        "fel": len(fel),
+        "fråga": len(ask),
+        "recall located": r_loc,
+        "recall typed": r_typed,
         "recall kronor": share(sum(x.amount for x in found), sum(x.amount for x in labels)),
-        "precision fel": precision, "precision fel located": share(sum(located[i] for i in fel.finding_id), len(fel)),
-        "precision located": p_all, "precision typed": p_typed, "F1 located": f1(p_all, r_loc), "F1 typed": f1(p_typed, r_typed),
+        "precision fel": precision,
+        "precision fel located": share(sum(located[i] for i in fel.finding_id), len(fel)),
+        "precision located": p_all,
+        "precision typed": p_typed,
+        "F1 located": f1(p_all, r_loc),
+        "F1 typed": f1(p_typed, r_typed),
         "precision fråga": share(sum(hit[i] for i in ask.finding_id), len(ask)),
-        "fråga per unit-year": len(ask) / units, "false fel per unit-year": sum(not hit[i] for i in fel.finding_id) / units,
-        "first close": share(sum(d <= 0 for d in delay), len(delay)), "accrual ±5 %": share(sum(accrual_ok), len(accrual_ok)),
-        "accrual ±5 % (fixed amounts)": share(sum(steady), len(steady)), "kinds": kinds,
-    }  # fmt: skip
+        "fråga per unit-year": len(ask) / units,
+        "false fel per unit-year": sum(not hit[i] for i in fel.finding_id) / units,
+        "first close": share(sum(d <= 0 for d in delay), len(delay)),
+        "accrual ±5 %": share(sum(accrual_ok), len(accrual_ok)),
+        "accrual ±5 % (fixed amounts)": share(sum(steady), len(steady)),
+        "kinds": kinds,
+    }
 
 
 # ---- methods in use today ----------------------------------------------------------------------------------------------------
 def cells(world: World) -> pd.DataFrame:
     """Return monthly totals per unit and report line."""
-    a = world.lines[world.lines.report_line != "balance"].groupby(["unit_code", "report_line", "period"]).amount.sum().reset_index()
-    return a.pivot_table(index=["unit_code", "report_line"], columns="period", values="amount").fillna(0.0).reindex(columns=months("2012-01", LAST), fill_value=0.0)
+    a = (
+        world.lines[world.lines.report_line != "balance"]
+        .groupby(["unit_code", "report_line", "period"])
+        .amount.sum()
+        .reset_index()
+    )
+    return (
+        a.pivot_table(index=["unit_code", "report_line"], columns="period", values="amount")
+        .fillna(0.0)
+        .reindex(columns=months("2012-01", LAST), fill_value=0.0)
+    )
 
 
 def baseline(world: World, method: str) -> dict:
@@ -162,16 +208,28 @@ def baseline(world: World, method: str) -> dict:
         twice = keyed[keyed.duplicated(["party", "reference", "amount"], keep="first")]
         released = dict(zip(world.releases.period, world.releases.released_on, strict=True))
         late = lines[[r > released[p] for r, p in zip(lines.registration_date, lines.period, strict=True)]]
-        odd = lines[((lines.account.str[0] == "3") & (lines.amount < 0)) | (~lines.account.str[0].isin(["3"]) & (lines.amount > 0) & (lines.account.str[:2] != "51"))]
+        odd = lines[
+            ((lines.account.str[0] == "3") & (lines.amount < 0))
+            | (~lines.account.str[0].isin(["3"]) & (lines.amount > 0) & (lines.account.str[:2] != "51"))
+        ]
         for part in (twice, late, odd):
-            flags |= {(u, line, p) for u, line, p in zip(part.unit_code, part.report_line, part.period, strict=True) if p >= FIRST}
+            flags |= {
+                (u, line, p) for u, line, p in zip(part.unit_code, part.report_line, part.period, strict=True) if p >= FIRST
+            }
     labels = [x for x in world.labels if FIRST <= x.visible <= LAST]
     places = {(u, line, p) for x in world.labels for u in x.units for line in x.lines for p in x.periods}
     tp = len(flags & places)
-    r = sum(any((u, line, p) in flags for u in x.units for line in x.lines for p in x.periods) for x in labels) / max(1, len(labels))
+    r = sum(any((u, line, p) in flags for u in x.units for line in x.lines for p in x.periods) for x in labels) / max(
+        1, len(labels)
+    )
     p = tp / max(1, len(flags))
     units = world.units[world.units.parent != "KOMMUN"].unit_code.nunique()
-    return {"precision": p, "recall": r, "F1": 2 * p * r / (p + r) if p + r else 0.0, "false per unit-year": (len(flags) - tp) / units}
+    return {
+        "precision": p,
+        "recall": r,
+        "F1": 2 * p * r / (p + r) if p + r else 0.0,
+        "false per unit-year": (len(flags) - tp) / units,
+    }
 
 
 def main() -> None:
@@ -218,7 +276,10 @@ def main() -> None:
         print("  recall per kind: " + ", ".join(f"{k} {a}/{b}" for k, (a, b) in sorted(kinds.items())))
         for method, runs in base.items():
             mean = pd.DataFrame(runs).mean()
-            print(f"  {method:16s} P {mean.precision:.2f} R {mean.recall:.2f} F1 {mean.F1:.2f} false per unit-year {mean['false per unit-year']:.2f}")
+            print(
+                f"  {method:16s} P {mean.precision:.2f} R {mean.recall:.2f} F1 {mean.F1:.2f} false per unit-year "
+                f"{mean['false per unit-year']:.2f}"
+            )
         result[level] = {"scores": scores, "kinds": dict(kinds), "clean": clean, "base": base}
     if args.json:
         Path(args.json).write_text(json.dumps(result, default=float, indent=1))

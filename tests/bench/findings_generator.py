@@ -1,6 +1,7 @@
 """A seeded, labelled municipal ledger: what the findings engine is measured on.
 
-What belongs here: a bookkeeping world (units, agreements, clerks' habits, registers), honest changes in it (confusers) and errors, with
+What belongs here: a bookkeeping world (units, agreements, clerks' habits, registers), honest changes in it (confusers) and
+errors, with
 labels. What does not: anything the engine imports. The engine has never seen this file and this file knows nothing of the engine.
 
 Amounts are income +, cost -. Months are counted from January of `START_YEAR`; labels name periods as 'YYYY-MM'.
@@ -18,8 +19,21 @@ import pandas as pd
 
 START_YEAR = 2012
 MONTHS = 48
-MONTH_NAMES = "januari februari mars april maj juni juli augusti september oktober november december".split()
-SHORT = "jan feb mars apr maj juni juli aug sept okt nov dec".split()
+MONTH_NAMES = [
+    "januari",
+    "februari",
+    "mars",
+    "april",
+    "maj",
+    "juni",
+    "juli",
+    "augusti",
+    "september",
+    "oktober",
+    "november",
+    "december",
+]
+SHORT = ["jan", "feb", "mars", "apr", "maj", "juni", "juli", "aug", "sept", "okt", "nov", "dec"]
 
 #: How hard each level is. Shares are probabilities per row, agreement or unit and year.
 LEVELS = {
@@ -80,7 +94,15 @@ EXTERNAL = [
     ("6160", -1, ("87",), ("Städ {x}", "Lokalvård {x}"), 22_000, (1,), "service"),
     ("6210", -1, ("87", "5"), ("El {x}", "Fjärrvärme {x}", "Energi {x}"), 40_000, (1,), "energy"),
     ("6810", -1, ("87",), ("Telefoni {x}", "Mobilabonnemang {x}"), 7_000, (1,), "metered"),
-    ("4630", -1, ("87", "85", "82"), ("Köp av verksamhet {x}", "Vårdplats {x}", "Interkommunal ersättning {x}"), 150_000, (1,), "care"),
+    (
+        "4630",
+        -1,
+        ("87", "85", "82"),
+        ("Köp av verksamhet {x}", "Vårdplats {x}", "Interkommunal ersättning {x}"),
+        150_000,
+        (1,),
+        "care",
+    ),
     ("7410", -1, ("87",), ("Konsult {x}", "Rådgivning {x}"), 28_000, (1, 3), "service"),
     ("7310", -1, ("87",), ("Försäkring {x}", "Försäkringspremie {x}"), 80_000, (12, 12, 6), "insurance"),
     ("4530", -1, ("85",), ("Bidrag {x}", "Föreningsbidrag {x}"), 25_000, (3, 6, 12), "grant"),
@@ -101,9 +123,61 @@ ONE_OFF = [
     ("7610", "Kurs"),
     ("6610", "Reparation"),
 ]
-NAMES = "Norr Söder Öst Väst Mälar Roslags Tall Björk Ek Alm Lind Ask Rönn Berg Dal Sjö Hav Ö Ås Holm".split()
-TAILS = "fastigheter service konsult energi data vård utbildning partner teknik skola bygg städ trafik media".split()
-OBJECTS = "centrum norra södra skolan förskolan hemtjänst park torget depån biblioteket simhallen vux kansli arkiv ateljén".split()
+NAMES = [
+    "Norr",
+    "Söder",
+    "Öst",
+    "Väst",
+    "Mälar",
+    "Roslags",
+    "Tall",
+    "Björk",
+    "Ek",
+    "Alm",
+    "Lind",
+    "Ask",
+    "Rönn",
+    "Berg",
+    "Dal",
+    "Sjö",
+    "Hav",
+    "Ö",
+    "Ås",
+    "Holm",
+]
+TAILS = [
+    "fastigheter",
+    "service",
+    "konsult",
+    "energi",
+    "data",
+    "vård",
+    "utbildning",
+    "partner",
+    "teknik",
+    "skola",
+    "bygg",
+    "städ",
+    "trafik",
+    "media",
+]
+OBJECTS = [
+    "centrum",
+    "norra",
+    "södra",
+    "skolan",
+    "förskolan",
+    "hemtjänst",
+    "park",
+    "torget",
+    "depån",
+    "biblioteket",
+    "simhallen",
+    "vux",
+    "kansli",
+    "arkiv",
+    "ateljén",
+]
 
 
 def period(m: int) -> str:
@@ -300,7 +374,10 @@ class Generator:
 
     def party(self) -> tuple[str, str]:
         r = self.r
-        return f"{r.randint(10000, 99999)}", f"{r.choice(NAMES)}{r.choice(TAILS)} {r.choice(['AB', 'AB', 'HB', 'Ek för', 'i Mälardalen AB'])}"
+        return (
+            f"{r.randint(10000, 99999)}",
+            f"{r.choice(NAMES)}{r.choice(TAILS)} {r.choice(['AB', 'AB', 'HB', 'Ek för', 'i Mälardalen AB'])}",
+        )
 
     def external(self, unit: str, start: int | None = None, party: tuple[str, str] | None = None) -> Contract:
         r, p = self.r, self.p
@@ -325,7 +402,9 @@ class Generator:
             r.randrange(cadence),
             0 if start is None and r.random() < 0.85 else (start if start is not None else r.randint(1, 30)),
             kind=kind,
-            mask=((7,), (6, 7), (7, 8))[r.randrange(3)] if cadence == 1 and kind in ("fee", "service", "sale") and r.random() < 0.15 else (),
+            mask=((7,), (6, 7), (7, 8))[r.randrange(3)]
+            if cadence == 1 and kind in ("fee", "service", "sale") and r.random() < 0.15
+            else (),
             noise=r.uniform(0.03, 0.06 + 0.03 * self.level) if metered else r.choice([0, 0, 0, 0.01, 0.02]),
             season=r.uniform(0.2, 0.45) if kind == "energy" else (r.uniform(0, 0.2) if kind == "fee" else 0.0),
             index=r.choice([0, 0.01, 0.02, 0.025, 0.03]),
@@ -344,7 +423,14 @@ class Generator:
         # Some customers and suppliers have several agreements with the same unit on the same account.
         if party is None and r.random() < 0.12:
             twin = replace(
-                c, cid=len(self.contracts), amount=round(c.amount * r.uniform(0.5, 1.8), 0), ref=c.ref + r.choice("BCDE"), changes=[], switches=[], moves=[], renames=[]
+                c,
+                cid=len(self.contracts),
+                amount=round(c.amount * r.uniform(0.5, 1.8), 0),
+                ref=c.ref + r.choice("BCDE"),
+                changes=[],
+                switches=[],
+                moves=[],
+                renames=[],
             )
             twin.words = c.words.split(" {x}")[0] + " {x} " + r.choice(OBJECTS)
             self.contracts.append(twin)
@@ -384,7 +470,11 @@ class Generator:
 
     # ---- a contract's life -----------------------------------------------------------------------------------------------
     def price(self, c: Contract, m: int) -> float:
-        years = sum(1 for y in range(START_YEAR + 1, START_YEAR + 5) if (y - START_YEAR) * 12 + c.index_month <= m and (y - START_YEAR) * 12 + c.index_month > c.start)
+        years = sum(
+            1
+            for y in range(START_YEAR + 1, START_YEAR + 5)
+            if (y - START_YEAR) * 12 + c.index_month <= m and (y - START_YEAR) * 12 + c.index_month > c.start
+        )
         value = c.amount * (1 + c.index) ** years
         for when, factor in c.changes:
             if m >= when:
@@ -406,10 +496,26 @@ class Generator:
     def text(self, c: Contract, m: int, cadence: int) -> str:
         y, k = START_YEAR + m // 12, m % 12
         if cadence == 1:
-            when = ("", MONTH_NAMES[k], f"{y}-{k + 1:02d}", f"{SHORT[k]} {y}", f"avser {y}-{k + 1:02d}", f"{k + 1:02d}/{y % 100}", "")[c.text_habit]
+            when = (
+                "",
+                MONTH_NAMES[k],
+                f"{y}-{k + 1:02d}",
+                f"{SHORT[k]} {y}",
+                f"avser {y}-{k + 1:02d}",
+                f"{k + 1:02d}/{y % 100}",
+                "",
+            )[c.text_habit]
         elif cadence == 3:
             first = k - (k % 3)
-            when = ("", f"kv {k // 3 + 1}", f"kvartal {k // 3 + 1} {y}", f"{SHORT[first]}-{SHORT[min(11, first + 2)]}", f"Q{k // 3 + 1}", f"kv{k // 3 + 1}/{y % 100}", "")[c.text_habit]
+            when = (
+                "",
+                f"kv {k // 3 + 1}",
+                f"kvartal {k // 3 + 1} {y}",
+                f"{SHORT[first]}-{SHORT[min(11, first + 2)]}",
+                f"Q{k // 3 + 1}",
+                f"kv{k // 3 + 1}/{y % 100}",
+                "",
+            )[c.text_habit]
         else:
             when = ("", str(y), f"år {y}", "", f"avser {y}", "", "")[c.text_habit]
         text = c.words.replace("{x}", when if self.r.random() > 0.1 * (self.level - 1) else "").replace("  ", " ").strip()
@@ -450,9 +556,30 @@ class Generator:
         ref, text = self.reference(c), self.text(c, m, cadence)
         # a quarter is billed in its phase month; what it is for follows from the calendar
         first = m - (m % 3) if cadence == 3 else m
-        span = (day(first, 1), day(first + (cadence if cadence in (1, 3) else 12 if cadence == 12 else cadence) - 1, 31)) if c.service else (None, None)
+        span = (
+            (day(first, 1), day(first + (cadence if cadence in (1, 3) else 12 if cadence == 12 else cadence) - 1, 31))
+            if c.service
+            else (None, None)
+        )
         self.group += 1
-        one = Post(unit, c.account, c.cp, party, name, ref, value, booked, vdate, reg, text, "", *span, contract=c.cid, slot=m, group=self.group)
+        one = Post(
+            unit,
+            c.account,
+            c.cp,
+            party,
+            name,
+            ref,
+            value,
+            booked,
+            vdate,
+            reg,
+            text,
+            "",
+            *span,
+            contract=c.cid,
+            slot=m,
+            group=self.group,
+        )
         if not c.buyer:
             one.series, one.contra = ("L", "1510") if c.sign > 0 else ("K", "2410")
             return [one]
@@ -484,11 +611,40 @@ class Generator:
                 one = posts[0]
                 contra = "1790" if c.sign > 0 else "2990"
                 self.group += 2
-                text = r.choice(["Upplupen {0}", "Periodisering {0}", "Uppbokning {0}"]).format("intäkt" if c.sign > 0 else "kostnad") + f" {c.name}"
+                text = (
+                    r.choice(["Upplupen {0}", "Periodisering {0}", "Uppbokning {0}"]).format(
+                        "intäkt" if c.sign > 0 else "kostnad"
+                    )
+                    + f" {c.name}"
+                )
                 reg = day(m + 1, 4)
                 value = round(self.price(c, m) * c.sign, -2) or one.amount
-                accrual = replace(one, party="", name="", ref="", series="B", contra=contra, group=self.group, text=text, amount=value, vdate=day(m, 31), reg=reg, sfrom=None, sto=None, habit="accrual")
-                back = replace(accrual, m=m + 1, amount=-value, group=self.group - 1, text="Återföring " + text, vdate=day(m + 1, 1), reg=day(m + 1, 5), habit="reversal")
+                accrual = replace(
+                    one,
+                    party="",
+                    name="",
+                    ref="",
+                    series="B",
+                    contra=contra,
+                    group=self.group,
+                    text=text,
+                    amount=value,
+                    vdate=day(m, 31),
+                    reg=reg,
+                    sfrom=None,
+                    sto=None,
+                    habit="accrual",
+                )
+                back = replace(
+                    accrual,
+                    m=m + 1,
+                    amount=-value,
+                    group=self.group - 1,
+                    text="Återföring " + text,
+                    vdate=day(m + 1, 1),
+                    reg=day(m + 1, 5),
+                    habit="reversal",
+                )
                 moved = replace(one, m=m + 1, vdate=day(m + 1, 6), reg=day(m + 1, 9))
                 self.posts += [accrual, back, moved]
                 continue
@@ -508,7 +664,9 @@ class Generator:
 
     # ---- honest changes --------------------------------------------------------------------------------------------------
     def pick(self, test, first: int = 14) -> Contract | None:
-        pool = [c for c in self.contracts if not c.touched and not c.spread and not c.accrued and c.start <= first - 14 and test(c)]
+        pool = [
+            c for c in self.contracts if not c.touched and not c.spread and not c.accrued and c.start <= first - 14 and test(c)
+        ]
         if not pool:
             return None
         c = self.r.choice(pool)
@@ -553,7 +711,10 @@ class Generator:
             elif kind == "account" and (c := self.pick(lambda c: not c.buyer and c.account in ("6880", "6220", "7410"))):
                 c.renames = c.renames  # the account changes at the turn of the year, below
                 c.moves = []
-                self.account_change = [*getattr(self, "account_change", []), (c.cid, 36 if when > 24 else 24, {"6880": "6890", "6220": "6230", "7410": "7420"}[c.account])]
+                self.account_change = [
+                    *getattr(self, "account_change", []),
+                    (c.cid, 36 if when > 24 else 24, {"6880": "6890", "6220": "6230", "7410": "7420"}[c.account]),
+                ]
         # A reorganisation each of the last two years: a unit gets a new code, everything in it moves.
         for when in (24, 36):
             old = r.choice([u for u in self.units if len(u) == 4])
@@ -584,7 +745,9 @@ class Generator:
             parties = [self.party() for _ in range(12)]
             volume = r.randint(6, 16)
             for m in range(MONTHS):
-                for _ in range(max(0, round(volume * (1.3 if m % 12 in (10, 11) else 0.5 if m % 12 == 6 else 1) + r.gauss(0, 2)))):
+                for _ in range(
+                    max(0, round(volume * (1.3 if m % 12 in (10, 11) else 0.5 if m % 12 == 6 else 1) + r.gauss(0, 2)))
+                ):
                     account, word = r.choice(ONE_OFF)
                     code, name = r.choice(parties) if r.random() < 0.7 else self.party()
                     vdate = day(m, r.randint(1, 28))
@@ -594,14 +757,44 @@ class Generator:
                     self.group += 1
                     text = r.choice([f"{word}", f"{word} {name}", f"{name}", f"{word} {r.choice(OBJECTS)}"])
                     self.posts.append(
-                        Post(self.where(unit, m), account, "87", code, name, ref, amount, m, vdate, min(vdate + timedelta(days=r.randint(0, 9)), day(m + 1, 8)), text, "K", *service, group=self.group)
+                        Post(
+                            self.where(unit, m),
+                            account,
+                            "87",
+                            code,
+                            name,
+                            ref,
+                            amount,
+                            m,
+                            vdate,
+                            min(vdate + timedelta(days=r.randint(0, 9)), day(m + 1, 8)),
+                            text,
+                            "K",
+                            *service,
+                            group=self.group,
+                        )
                     )
                 if r.random() < 0.04:  # a true one-off income or cost, large
                     sign = r.choice([1, -1])
                     code, name = self.party()
                     self.group += 1
                     self.posts.append(
-                        Post(self.where(unit, m), "3590" if sign > 0 else "7410", "87", code, name, str(r.randint(1000, 99999)), sign * round(r.uniform(50_000, 400_000), 0), m, day(m, 20), day(m, 24), r.choice(["Försäkringsersättning", "Evakuering flytt", "Jubileum", "Projektmedel"]), "L" if sign > 0 else "K", group=self.group, contra="1510" if sign > 0 else "2410")
+                        Post(
+                            self.where(unit, m),
+                            "3590" if sign > 0 else "7410",
+                            "87",
+                            code,
+                            name,
+                            str(r.randint(1000, 99999)),
+                            sign * round(r.uniform(50_000, 400_000), 0),
+                            m,
+                            day(m, 20),
+                            day(m, 24),
+                            r.choice(["Försäkringsersättning", "Evakuering flytt", "Jubileum", "Projektmedel"]),
+                            "L" if sign > 0 else "K",
+                            group=self.group,
+                            contra="1510" if sign > 0 else "2410",
+                        )
                     )
                 if r.random() < 0.05:  # two alike invoices that are both right: other number, other object
                     code, name = r.choice(parties)
@@ -610,7 +803,21 @@ class Generator:
                     for k in range(2):
                         self.group += 1
                         self.posts.append(
-                            Post(self.where(unit, m), "7610", "87", code, name, str(base + k * r.randint(1, 40)), amount, m, day(m, 10 + 3 * k), day(m, 20), f"Kurs {r.choice(OBJECTS)} deltagare {k + 1}", "K", group=self.group)
+                            Post(
+                                self.where(unit, m),
+                                "7610",
+                                "87",
+                                code,
+                                name,
+                                str(base + k * r.randint(1, 40)),
+                                amount,
+                                m,
+                                day(m, 10 + 3 * k),
+                                day(m, 20),
+                                f"Kurs {r.choice(OBJECTS)} deltagare {k + 1}",
+                                "K",
+                                group=self.group,
+                            )
                         )
         index: dict[tuple[int, int], Post] = {(x.contract, x.slot): x for x in self.posts if x.contract >= 0 and not x.habit}
         for c, when in self.credits:
@@ -621,12 +828,33 @@ class Generator:
                     self.group += 1
                     number = str(r.randint(10_000, 999_999)) if one.ref else ""
                     text = ("Kredit " if k == 0 else r.choice(["Ny faktura ", "Omfakturering ", ""])) + one.text
-                    self.posts.append(replace(one, m=later, amount=factor * one.amount, ref=number if c.ref_habit != "agreement" else one.ref, vdate=day(later, 22 + k), reg=day(later, 26), text=text, group=self.group, habit="credit"))
+                    self.posts.append(
+                        replace(
+                            one,
+                            m=later,
+                            amount=factor * one.amount,
+                            ref=number if c.ref_habit != "agreement" else one.ref,
+                            vdate=day(later, 22 + k),
+                            reg=day(later, 26),
+                            text=text,
+                            group=self.group,
+                            habit="credit",
+                        )
+                    )
         for c, when in self.alike:
             hits = [x for (cid, m), x in index.items() if cid == c.cid and m >= when][:1]
             for one in hits:
                 self.group += 1
-                self.posts.append(replace(one, ref=str(r.randint(10_000, 999_999)), vdate=one.vdate, text=f"{c.words.replace('{x}', '').strip()} tillägg {r.choice(OBJECTS)}", group=self.group, habit="alike"))
+                self.posts.append(
+                    replace(
+                        one,
+                        ref=str(r.randint(10_000, 999_999)),
+                        vdate=one.vdate,
+                        text=f"{c.words.replace('{x}', '').strip()} tillägg {r.choice(OBJECTS)}",
+                        group=self.group,
+                        habit="alike",
+                    )
+                )
 
     def payroll_run(self) -> None:
         r = self.r
@@ -645,7 +873,23 @@ class Generator:
                 self.group += 1
                 at = self.where(unit, m)
                 mine = [
-                    Post(at, a, "86" if a != "5610" else "81", "", "", "", -v, m, day(m, 27), day(m, 28), t, "P", group=self.group, contra="1930", habit="pay")
+                    Post(
+                        at,
+                        a,
+                        "86" if a != "5610" else "81",
+                        "",
+                        "",
+                        "",
+                        -v,
+                        m,
+                        day(m, 27),
+                        day(m, 28),
+                        t,
+                        "P",
+                        group=self.group,
+                        contra="1930",
+                        habit="pay",
+                    )
                     for a, v, t in (("5010", gross, "Löner"), ("5110", absent, "Frånvaroavdrag"), ("5610", po, "PO-pålägg"))
                 ]
                 self.posts += mine
@@ -655,7 +899,25 @@ class Generator:
                 if m % 12 in (5, 11) and i % 3 == 0:  # change of the holiday liability: ledger only, not pay
                     self.group += 1
                     v = round(gross * r.uniform(-0.1, 0.1), 2)
-                    self.posts.append(Post(at, "5190", "86", "", "", "", -v, m, day(m, 31), day(m + 1, 5), "Förändring semesterlöneskuld", "B", group=self.group, contra="2910", habit="liability"))
+                    self.posts.append(
+                        Post(
+                            at,
+                            "5190",
+                            "86",
+                            "",
+                            "",
+                            "",
+                            -v,
+                            m,
+                            day(m, 31),
+                            day(m + 1, 5),
+                            "Förändring semesterlöneskuld",
+                            "B",
+                            group=self.group,
+                            contra="2910",
+                            habit="liability",
+                        )
+                    )
         self.payroll_frame = pd.DataFrame(rows, columns=["unit_code", "period", "gross", "employer_contribution"])
 
     # ---- budget ----------------------------------------------------------------------------------------------------------
@@ -675,7 +937,11 @@ class Generator:
                     continue
                 whole *= 1 + r.gauss(0.0, 0.04)
                 history = [[total.get((unit, line, y * 12 + k), 0.0) for k in range(12)] for y in range(year)]
-                shape = [sum(h[k] / sum(h) for h in history if abs(sum(h)) > 1) for k in range(12)] if history and all(abs(sum(h)) > 1 for h in history) else [a / sum(actual) for a in actual]
+                shape = (
+                    [sum(h[k] / sum(h) for h in history if abs(sum(h)) > 1) for k in range(12)]
+                    if history and all(abs(sum(h)) > 1 for h in history)
+                    else [a / sum(actual) for a in actual]
+                )
                 scale = sum(shape)
                 shape = [s / scale for s in shape] if abs(scale) > 1e-9 else [1 / 12] * 12
                 distance = max(abs(sum(shape[: k + 1]) - (k + 1) / 12) for k in range(12))
@@ -691,7 +957,17 @@ class Generator:
                     if wrong:
                         span = max(abs(sum(wrong[: k + 1]) - sum(shape[: k + 1])) for k in range(12))
                         shape = [w / sum(wrong) for w in wrong]
-                        self.label("profile", ("PER-04",), {unit}, {line}, {period(year * 12 + k) for k in range(12)}, {""}, {""}, abs(whole) * span, period(year * 12))
+                        self.label(
+                            "profile",
+                            ("PER-04",),
+                            {unit},
+                            {line},
+                            {period(year * 12 + k) for k in range(12)},
+                            {""},
+                            {""},
+                            abs(whole) * span,
+                            period(year * 12),
+                        )
                 rows += [("budget", period(year * 12 + k), unit, None, line, round(whole * shape[k], 2)) for k in range(12)]
         self.budget_frame = pd.DataFrame(rows, columns=["amount_type", "period", "unit_code", "account", "report_line", "amount"])
 
@@ -699,7 +975,22 @@ class Generator:
     def label(self, kind, rules, units, lines, periods, cps, parties, amount, visible, accrual=None) -> None:
         # An amount that varies by nature (metered, seasonal) cannot be foreseen within five per cent: measured apart.
         varies = {"varies"} if accrual and self.chosen and (self.chosen.noise > 0.025 or self.chosen.season) else set()
-        self.labels.append(Label(len(self.labels), kind, rules, set(units), set(lines), set(periods), set(cps), set(parties), abs(amount), visible, accrual, varies))
+        self.labels.append(
+            Label(
+                len(self.labels),
+                kind,
+                rules,
+                set(units),
+                set(lines),
+                set(periods),
+                set(cps),
+                set(parties),
+                abs(amount),
+                visible,
+                accrual,
+                varies,
+            )
+        )
 
     def of(self, c: Contract) -> dict[int, list[Post]]:
         out: dict[int, list[Post]] = {}
@@ -712,7 +1003,14 @@ class Generator:
         """An untouched contract with enough history for a person to expect its posting in month m."""
         for _ in range(200):
             c = self.r.choice(self.contracts)
-            if c.touched or c.accrued or c.spread or bool(c.buyer) != internal or (sign is not None and c.sign != sign) or c.cadence > cadence:
+            if (
+                c.touched
+                or c.accrued
+                or c.spread
+                or bool(c.buyer) != internal
+                or (sign is not None and c.sign != sign)
+                or c.cadence > cadence
+            ):
                 continue
             due = [s for s, _ in self.slots(c)]
             booked = m - c.arrears
@@ -729,10 +1027,27 @@ class Generator:
             if x.contract >= 0:
                 self.by_contract.setdefault(x.contract, []).append(x)
         kinds = [
-            ("missing_income", 16), ("missing_cost", 14), ("catch_up", 12), ("one_sided", 10), ("different_amount", 6), ("late", 10), ("early", 4),
-            ("one_off_cutoff", 5), ("prepaid", 3), ("duplicate", 9), ("altered", 8), ("sign", 8), ("wrong_side", 4), ("payroll", 6), ("po", 4),
-            ("after_release", 7), ("gap", 2), ("unbalanced", 2), ("unreversed", 4), ("prior_year", 4),
-        ]  # fmt: skip
+            ("missing_income", 16),
+            ("missing_cost", 14),
+            ("catch_up", 12),
+            ("one_sided", 10),
+            ("different_amount", 6),
+            ("late", 10),
+            ("early", 4),
+            ("one_off_cutoff", 5),
+            ("prepaid", 3),
+            ("duplicate", 9),
+            ("altered", 8),
+            ("sign", 8),
+            ("wrong_side", 4),
+            ("payroll", 6),
+            ("po", 4),
+            ("after_release", 7),
+            ("gap", 2),
+            ("unbalanced", 2),
+            ("unreversed", 4),
+            ("prior_year", 4),
+        ]
         for year in range(1, MONTHS // 12):
             share = 1.0 if year == 3 else 0.4
             n = round(self.errors_per_year * self.n_units / 40 * share)
@@ -761,8 +1076,18 @@ class Generator:
         self.drop(gone)
         main = [x for x in gone if x.unit == gone[0].unit]
         rule = "PER-01" if sign > 0 else "PER-09"
-        self.label("missing_income" if sign > 0 else "missing_cost", (rule, "PER-03", "PER-09") if internal else (rule,), {x.unit for x in gone}, {line_of(x.account, x.cp) for x in gone},
-                   {period(x.m) for x in gone}, {x.cp for x in gone}, {x.party for x in gone}, sum(x.amount for x in main), period(main[0].m), accrual=abs(main[0].amount))  # fmt: skip
+        self.label(
+            "missing_income" if sign > 0 else "missing_cost",
+            (rule, "PER-03", "PER-09") if internal else (rule,),
+            {x.unit for x in gone},
+            {line_of(x.account, x.cp) for x in gone},
+            {period(x.m) for x in gone},
+            {x.cp for x in gone},
+            {x.party for x in gone},
+            sum(x.amount for x in main),
+            period(main[0].m),
+            accrual=abs(main[0].amount),
+        )
 
     def err_missing_cost(self, m: int) -> None:
         self.err_missing_income(m, -1)
@@ -786,14 +1111,31 @@ class Generator:
         style = r.random()
         if style < 0.5:
             last.amount = round(last.amount + extra, 2)
-            last.text = r.choice([last.text, last.text + " retroaktivt", f"{c.words.replace('{x}', '').strip()} {SHORT[first.m % 12]}-{SHORT[last.m % 12]}"])
+            last.text = r.choice(
+                [
+                    last.text,
+                    last.text + " retroaktivt",
+                    f"{c.words.replace('{x}', '').strip()} {SHORT[first.m % 12]}-{SHORT[last.m % 12]}",
+                ]
+            )
             if last.sfrom:
                 last.sfrom = day(slots[0], 1)
         else:
             for x in gone:
                 self.group += 1
                 self.posts.append(replace(x, m=last.m, vdate=last.vdate, reg=last.reg, group=self.group))
-        self.label("catch_up", ("PER-02", "PER-05", "PER-01" if c.sign > 0 else "PER-09"), {last.unit}, {line_of(last.account, last.cp)}, missed | {period(last.m)}, {last.cp}, {last.party}, extra, period(first.m), accrual=abs(first.amount))
+        self.label(
+            "catch_up",
+            ("PER-02", "PER-05", "PER-01" if c.sign > 0 else "PER-09"),
+            {last.unit},
+            {line_of(last.account, last.cp)},
+            missed | {period(last.m)},
+            {last.cp},
+            {last.party},
+            extra,
+            period(first.m),
+            accrual=abs(first.amount),
+        )
 
     def err_prior_year(self, m: int) -> None:
         """Income or cost of last year booked in this one, all at once: an agreement that nobody accrued."""
@@ -805,9 +1147,32 @@ class Generator:
         y = START_YEAR + m // 12 - 1
         service = r.random() < 0.5
         self.group += 1
-        text = r.choice([f"Ersättning avser {y}", f"Ersättning okt-dec {y}", f"Ersättning {y}-07 - {y}-12", f"Ersättning helår {y}"])
-        self.posts.append(Post(unit, "3590", "81", code, name, str(r.randint(1000, 99999)), amount, m, day(m, 12), day(m, 14), text, "L", date(y, 7, 1) if service else None, date(y, 12, 31) if service else None, group=self.group, contra="1510"))
-        self.label("prior_year", ("PER-02", "PER-05"), {unit}, {"external_income"}, {period(m)}, {"81"}, {code}, amount, period(m))
+        text = r.choice(
+            [f"Ersättning avser {y}", f"Ersättning okt-dec {y}", f"Ersättning {y}-07 - {y}-12", f"Ersättning helår {y}"]
+        )
+        self.posts.append(
+            Post(
+                unit,
+                "3590",
+                "81",
+                code,
+                name,
+                str(r.randint(1000, 99999)),
+                amount,
+                m,
+                day(m, 12),
+                day(m, 14),
+                text,
+                "L",
+                date(y, 7, 1) if service else None,
+                date(y, 12, 31) if service else None,
+                group=self.group,
+                contra="1510",
+            )
+        )
+        self.label(
+            "prior_year", ("PER-02", "PER-05"), {unit}, {"external_income"}, {period(m)}, {"81"}, {code}, amount, period(m)
+        )
 
     def err_one_sided(self, m: int) -> None:
         c = self.regular(1, m, internal=True)
@@ -821,7 +1186,18 @@ class Generator:
             pass
         self.drop([gone])
         rules = ("PER-03", "PER-01") if gone.amount > 0 else ("PER-03", "PER-09")
-        self.label("one_sided", rules, {x.unit for x in have}, {line_of(x.account, x.cp) for x in have}, {period(m)}, {x.cp for x in have}, {""}, gone.amount, period(m), accrual=abs(gone.amount))
+        self.label(
+            "one_sided",
+            rules,
+            {x.unit for x in have},
+            {line_of(x.account, x.cp) for x in have},
+            {period(m)},
+            {x.cp for x in have},
+            {""},
+            gone.amount,
+            period(m),
+            accrual=abs(gone.amount),
+        )
 
     def err_different_amount(self, m: int) -> None:
         c = self.regular(1, m, internal=True)
@@ -833,7 +1209,17 @@ class Generator:
         x = have[self.r.randrange(2)]
         old = x.amount
         x.amount = round(old * self.r.choice([0.5, 0.9, 1.1, 1.5, 0.1]), 2)
-        self.label("different_amount", ("PER-03",), {y.unit for y in have}, {line_of(y.account, y.cp) for y in have}, {period(m)}, {y.cp for y in have}, {""}, x.amount - old, period(m))
+        self.label(
+            "different_amount",
+            ("PER-03",),
+            {y.unit for y in have},
+            {line_of(y.account, y.cp) for y in have},
+            {period(m)},
+            {y.cp for y in have},
+            {""},
+            x.amount - old,
+            period(m),
+        )
 
     def err_late(self, m: int) -> None:
         """Booked the month after: the service period, the invoice date or the text tells, sometimes nothing does."""
@@ -848,7 +1234,18 @@ class Generator:
             if self.r.random() < 0.3:
                 x.vdate = day(m + 1, self.r.randint(2, 20))
         x = have[0]
-        self.label("late", ("PER-05", "PER-02", "PER-01" if c.sign > 0 else "PER-09"), {x.unit}, {line_of(x.account, x.cp)}, {period(m), period(m + 1)}, {x.cp}, {x.party}, x.amount, period(m), accrual=abs(x.amount))
+        self.label(
+            "late",
+            ("PER-05", "PER-02", "PER-01" if c.sign > 0 else "PER-09"),
+            {x.unit},
+            {line_of(x.account, x.cp)},
+            {period(m), period(m + 1)},
+            {x.cp},
+            {x.party},
+            x.amount,
+            period(m),
+            accrual=abs(x.amount),
+        )
 
     def err_early(self, m: int) -> None:
         c = self.regular(None, m, cadence=1, history=6)
@@ -863,7 +1260,17 @@ class Generator:
             if not x.sfrom and self.r.random() < 0.7:
                 x.text = f"{c.words.replace('{x}', '').strip()} avser {period(m)}"
         x = have[0]
-        self.label("early", ("PER-05", "PER-06", "PER-01" if c.sign > 0 else "PER-09"), {x.unit}, {line_of(x.account, x.cp)}, {period(m - 1), period(m)}, {x.cp}, {x.party}, x.amount, period(m - 1))
+        self.label(
+            "early",
+            ("PER-05", "PER-06", "PER-01" if c.sign > 0 else "PER-09"),
+            {x.unit},
+            {line_of(x.account, x.cp)},
+            {period(m - 1), period(m)},
+            {x.cp},
+            {x.party},
+            x.amount,
+            period(m - 1),
+        )
 
     def err_one_off_cutoff(self, m: int) -> None:
         r = self.r
@@ -874,11 +1281,35 @@ class Generator:
         how = r.randrange(3)
         self.group += 1
         self.posts.append(
-            Post(unit, "7410", "87", code, name, str(r.randint(1000, 99999)), amount, m, day(m, 12) if how != 0 else day(m - back, 18), day(m, 14),
-                 "Utredning" if how != 1 else f"Utredning avser {period(m - back)}", "K",
-                 day(m - back, 1) if how == 2 else None, day(m - back, 31) if how == 2 else None, group=self.group)
-        )  # fmt: skip
-        self.label("one_off_cutoff", ("PER-05", "PER-02"), {unit}, {"other_external_cost"}, {period(m), period(m - back)}, {"87"}, {code}, amount, period(m))
+            Post(
+                unit,
+                "7410",
+                "87",
+                code,
+                name,
+                str(r.randint(1000, 99999)),
+                amount,
+                m,
+                day(m, 12) if how != 0 else day(m - back, 18),
+                day(m, 14),
+                "Utredning" if how != 1 else f"Utredning avser {period(m - back)}",
+                "K",
+                day(m - back, 1) if how == 2 else None,
+                day(m - back, 31) if how == 2 else None,
+                group=self.group,
+            )
+        )
+        self.label(
+            "one_off_cutoff",
+            ("PER-05", "PER-02"),
+            {unit},
+            {"other_external_cost"},
+            {period(m), period(m - back)},
+            {"87"},
+            {code},
+            amount,
+            period(m),
+        )
 
     def err_prepaid(self, m: int) -> None:
         """A cost for the months to come, taken at once where it used to be spread, or new and for a whole year."""
@@ -891,8 +1322,28 @@ class Generator:
         self.group += 1
         end = m + 11
         text = "Licens" if service else f"Licens {y}-{k + 1:02d} - {START_YEAR + end // 12}-{end % 12 + 1:02d}"
-        self.posts.append(Post(unit, "6880", "87", code, name, str(r.randint(1000, 99999)), amount, m, day(m, 5), day(m, 9), text, "K", day(m, 1) if service else None, day(end, 31) if service else None, group=self.group))
-        self.label("prepaid", ("PER-05",), {unit}, {"other_external_cost"}, {period(m)}, {"87"}, {code}, amount * 11 / 12, period(m))
+        self.posts.append(
+            Post(
+                unit,
+                "6880",
+                "87",
+                code,
+                name,
+                str(r.randint(1000, 99999)),
+                amount,
+                m,
+                day(m, 5),
+                day(m, 9),
+                text,
+                "K",
+                day(m, 1) if service else None,
+                day(end, 31) if service else None,
+                group=self.group,
+            )
+        )
+        self.label(
+            "prepaid", ("PER-05",), {unit}, {"other_external_cost"}, {period(m)}, {"87"}, {code}, amount * 11 / 12, period(m)
+        )
 
     def target(self, m: int) -> Post | None:
         """An invoice to copy: half recurring, half one-off, of a size somebody would mind."""
@@ -915,7 +1366,14 @@ class Generator:
             return
         later = min(MONTHS - 1, m + r.choice([0, 0, 1]))
         self.group += 1
-        copy = replace(x, m=later, group=self.group, habit="copy", vdate=x.vdate, reg=day(later, 28) if later > m else min(x.reg + timedelta(days=5), close_date(m) - timedelta(days=1)))
+        copy = replace(
+            x,
+            m=later,
+            group=self.group,
+            habit="copy",
+            vdate=x.vdate,
+            reg=day(later, 28) if later > m else min(x.reg + timedelta(days=5), close_date(m) - timedelta(days=1)),
+        )
         if altered:
             how = r.randrange(3)
             if how == 0:
@@ -929,7 +1387,17 @@ class Generator:
             copy.vdate = day(later, r.randint(15, 28))
         self.posts.append(copy)
         rules = ("PER-06", "PER-05", "PER-02") if later > m else ("PER-06",)
-        self.label("altered" if altered else "duplicate", rules, {x.unit}, {line_of(x.account, x.cp)}, {period(later), period(m)}, {x.cp}, {x.party}, x.amount, period(later))
+        self.label(
+            "altered" if altered else "duplicate",
+            rules,
+            {x.unit},
+            {line_of(x.account, x.cp)},
+            {period(later), period(m)},
+            {x.cp},
+            {x.party},
+            x.amount,
+            period(later),
+        )
 
     def err_altered(self, m: int) -> None:
         self.err_duplicate(m, altered=True)
@@ -943,7 +1411,9 @@ class Generator:
             return
         x = have[0]
         x.amount = -x.amount
-        self.label("sign", ("PER-07",), {x.unit}, {line_of(x.account, x.cp)}, {period(m)}, {x.cp}, {x.party}, 2 * x.amount, period(m))
+        self.label(
+            "sign", ("PER-07",), {x.unit}, {line_of(x.account, x.cp)}, {period(m)}, {x.cp}, {x.party}, 2 * x.amount, period(m)
+        )
 
     def err_wrong_side(self, m: int) -> None:
         """Income booked on a cost account, as a negative cost."""
@@ -956,7 +1426,17 @@ class Generator:
         x = have[0]
         old = line_of(x.account, x.cp)
         x.account = self.r.choice(["6410", "7410", "6880"])
-        self.label("wrong_side", ("PER-07", "PER-01"), {x.unit}, {line_of(x.account, x.cp), old}, {period(m)}, {x.cp}, {x.party}, x.amount, period(m))
+        self.label(
+            "wrong_side",
+            ("PER-07", "PER-01"),
+            {x.unit},
+            {line_of(x.account, x.cp), old},
+            {period(m)},
+            {x.cp},
+            {x.party},
+            x.amount,
+            period(m),
+        )
 
     def err_payroll(self, m: int) -> None:
         r = self.r
@@ -996,7 +1476,17 @@ class Generator:
         rows[2].amount = 0.0 if self.r.random() < 0.4 else round(old * 0.3142 / 0.3846, 2)
         if rows[2].amount == 0.0:
             self.drop([rows[2]])
-        self.label("po", ("PER-08", "PER-09"), {rows[0].unit}, {"personnel"}, {period(m)}, {"86", "81", ""}, {""}, old - rows[2].amount, period(m))
+        self.label(
+            "po",
+            ("PER-08", "PER-09"),
+            {rows[0].unit},
+            {"personnel"},
+            {period(m)},
+            {"86", "81", ""},
+            {""},
+            old - rows[2].amount,
+            period(m),
+        )
 
     def err_after_release(self, m: int) -> None:
         r = self.r
@@ -1006,8 +1496,26 @@ class Generator:
         code, name = self.party()
         amount = -round(r.uniform(8_000, 120_000), 2)
         self.group += 1
-        self.posts.append(Post(unit, "7410", "87", code, name, str(r.randint(1000, 99999)), amount, m, day(m, 28), close_date(m) + timedelta(days=r.randint(1, 18)), "Rättning konsult", "B", group=self.group))
-        self.label("after_release", ("PER-10",), {unit}, {"other_external_cost"}, {period(m)}, {"87"}, {code}, amount, period(m + 1))
+        self.posts.append(
+            Post(
+                unit,
+                "7410",
+                "87",
+                code,
+                name,
+                str(r.randint(1000, 99999)),
+                amount,
+                m,
+                day(m, 28),
+                close_date(m) + timedelta(days=r.randint(1, 18)),
+                "Rättning konsult",
+                "B",
+                group=self.group,
+            )
+        )
+        self.label(
+            "after_release", ("PER-10",), {unit}, {"other_external_cost"}, {period(m)}, {"87"}, {code}, amount, period(m + 1)
+        )
 
     def err_gap(self, m: int) -> None:
         self.gaps.append((self.r.choice("KL"), m, self.r.choice([1, 1, 2])))
@@ -1017,7 +1525,9 @@ class Generator:
         if not x:
             return
         x.drop_contra = True
-        self.label("unbalanced", ("PER-11",), {x.unit}, {line_of(x.account, x.cp)}, {period(m)}, {x.cp}, {x.party}, x.amount, period(m))
+        self.label(
+            "unbalanced", ("PER-11",), {x.unit}, {line_of(x.account, x.cp)}, {period(m)}, {x.cp}, {x.party}, x.amount, period(m)
+        )
 
     def err_unreversed(self, m: int) -> None:
         if m + 1 >= MONTHS:
@@ -1030,7 +1540,17 @@ class Generator:
             return
         self.contracts[x.contract].touched = True
         self.drop([x])
-        self.label("unreversed", ("PER-11", "PER-02", "PER-06"), {x.unit}, {line_of(x.account, x.cp)}, {period(m), period(m + 1)}, {x.cp}, {x.party, self.contracts[x.contract].party}, x.amount, period(m + 1))
+        self.label(
+            "unreversed",
+            ("PER-11", "PER-02", "PER-06"),
+            {x.unit},
+            {line_of(x.account, x.cp)},
+            {period(m), period(m + 1)},
+            {x.cp},
+            {x.party, self.contracts[x.contract].party},
+            x.amount,
+            period(m + 1),
+        )
 
     # ---- clerks ----------------------------------------------------------------------------------------------------------
     def typo(self, word: str) -> str:
@@ -1038,7 +1558,9 @@ class Generator:
         if len(word) < 4:
             return word
         i = r.randrange(1, len(word) - 1)
-        return r.choice([word[:i] + word[i + 1 :], word[:i] + word[i + 1] + word[i] + word[i + 2 :], word[:i] + word[i] + word[i:]])
+        return r.choice(
+            [word[:i] + word[i + 1 :], word[:i] + word[i + 1] + word[i] + word[i + 2 :], word[:i] + word[i] + word[i:]]
+        )
 
     def blur(self) -> None:
         r, p = self.r, self.p
@@ -1093,13 +1615,68 @@ class Generator:
             voucher_text = x.text if r.random() < 0.3 else ""
             balance = -sum(y.amount for y in posts)
             for y in posts:
-                rows.append((y.m, y.series, str(number), y.vdate, y.reg, y.account, y.amount, y.unit, y.cp, voucher_text, y.text, y.party, y.name, y.ref, y.sfrom, y.sto))
+                rows.append(
+                    (
+                        y.m,
+                        y.series,
+                        str(number),
+                        y.vdate,
+                        y.reg,
+                        y.account,
+                        y.amount,
+                        y.unit,
+                        y.cp,
+                        voucher_text,
+                        y.text,
+                        y.party,
+                        y.name,
+                        y.ref,
+                        y.sfrom,
+                        y.sto,
+                    )
+                )
             if abs(balance) > 0.004 and not any(y.drop_contra for y in posts):
                 interim = x.contra.startswith(("17", "29"))
-                rows.append((x.m, x.series, str(number), x.vdate, x.reg, x.contra, round(balance, 2), x.unit if interim else "", x.cp if interim else "", voucher_text, x.text, "", "", "", None, None))
+                rows.append(
+                    (
+                        x.m,
+                        x.series,
+                        str(number),
+                        x.vdate,
+                        x.reg,
+                        x.contra,
+                        round(balance, 2),
+                        x.unit if interim else "",
+                        x.cp if interim else "",
+                        voucher_text,
+                        x.text,
+                        "",
+                        "",
+                        "",
+                        None,
+                        None,
+                    )
+                )
         frame = pd.DataFrame(
             rows,
-            columns="m voucher_series voucher_number voucher_date registration_date account amount unit_code counterparty voucher_text row_text party party_name reference service_from service_to".split(),
+            columns=[
+                "m",
+                "voucher_series",
+                "voucher_number",
+                "voucher_date",
+                "registration_date",
+                "account",
+                "amount",
+                "unit_code",
+                "counterparty",
+                "voucher_text",
+                "row_text",
+                "party",
+                "party_name",
+                "reference",
+                "service_from",
+                "service_to",
+            ],
         )
         frame["period"] = frame.m.map(period)
         frame["fiscal_year"] = START_YEAR + frame.m // 12
@@ -1109,7 +1686,10 @@ class Generator:
         frame["transaction_date"] = frame.voucher_date
         for name in ("activity", "sub_activity", "project", "cost_object"):
             frame[name] = ""
-        frame["counterparty_group"] = [("internal" if c[:1] in "1234" else "group_company" if c[:1] in "567" else "external") if c else "external" for c in frame.counterparty]
+        frame["counterparty_group"] = [
+            ("internal" if c[:1] in "1234" else "group_company" if c[:1] in "567" else "external") if c else "external"
+            for c in frame.counterparty
+        ]
         frame["report_line"] = [line_of(a, c) for a, c in zip(frame.account, frame.counterparty, strict=True)]
         return frame.drop(columns="m")
 
@@ -1139,13 +1719,52 @@ class Generator:
                         continue
                     amount = round(self.price(c, max(c.start, 0)) * cadence / c.cadence, 2)
                     if c.buyer:
-                        internal.append((f"I{c.cid}", unit, c.buyer, c.account, c.buyer_account, c.ref if c.ref_habit == "agreement" else "", c.words.replace("{x}", "").strip(), amount, cadence, (phase + c.arrears) % cadence + 1, f, t, c.index))
+                        internal.append(
+                            (
+                                f"I{c.cid}",
+                                unit,
+                                c.buyer,
+                                c.account,
+                                c.buyer_account,
+                                c.ref if c.ref_habit == "agreement" else "",
+                                c.words.replace("{x}", "").strip(),
+                                amount,
+                                cadence,
+                                (phase + c.arrears) % cadence + 1,
+                                f,
+                                t,
+                                c.index,
+                            )
+                        )
                     elif not c.mask and not c.season and c.noise < 0.1 and not c.spread:
-                        rows.append((f"A{c.cid}", unit if c.sign > 0 else "", unit if c.sign < 0 else "", "income" if c.sign > 0 else "cost", c.account, c.cp, c.party, c.ref if c.ref_habit in ("agreement", "mixed") else "", c.words.replace("{x}", "").strip(), amount, cadence, (phase + c.arrears) % cadence + 1, f, t, c.index))
+                        rows.append(
+                            (
+                                f"A{c.cid}",
+                                unit if c.sign > 0 else "",
+                                unit if c.sign < 0 else "",
+                                "income" if c.sign > 0 else "cost",
+                                c.account,
+                                c.cp,
+                                c.party,
+                                c.ref if c.ref_habit in ("agreement", "mixed") else "",
+                                c.words.replace("{x}", "").strip(),
+                                amount,
+                                cadence,
+                                (phase + c.arrears) % cadence + 1,
+                                f,
+                                t,
+                                c.index,
+                            )
+                        )
         common = ["reference", "text", "amount", "cadence", "phase", "valid_from", "valid_to", "index"]
         return (
-            pd.DataFrame(rows, columns=["agreement_id", "seller_unit", "buyer_unit", "direction", "account", "counterparty", "party", *common]),
-            pd.DataFrame(internal, columns=["agreement_id", "seller_unit", "buyer_unit", "income_account", "cost_account", *common]),
+            pd.DataFrame(
+                rows,
+                columns=["agreement_id", "seller_unit", "buyer_unit", "direction", "account", "counterparty", "party", *common],
+            ),
+            pd.DataFrame(
+                internal, columns=["agreement_id", "seller_unit", "buyer_unit", "income_account", "cost_account", *common]
+            ),
         )
 
 

@@ -13,10 +13,34 @@ from expectations.rules import Thresholds
 from orchestration.findings import engine
 
 COLUMNS = [
-    "load_id", "source_file", "source_row", "period", "fiscal_year", "voucher_series", "voucher_number", "voucher_date", "transaction_date", "registration_date",
-    "account", "amount", "unit_code", "activity", "sub_activity", "project", "cost_object", "counterparty", "counterparty_group", "report_line", "voucher_text",
-    "row_text", "party", "party_name", "reference", "service_from", "service_to",
-]  # fmt: skip
+    "load_id",
+    "source_file",
+    "source_row",
+    "period",
+    "fiscal_year",
+    "voucher_series",
+    "voucher_number",
+    "voucher_date",
+    "transaction_date",
+    "registration_date",
+    "account",
+    "amount",
+    "unit_code",
+    "activity",
+    "sub_activity",
+    "project",
+    "cost_object",
+    "counterparty",
+    "counterparty_group",
+    "report_line",
+    "voucher_text",
+    "row_text",
+    "party",
+    "party_name",
+    "reference",
+    "service_from",
+    "service_to",
+]
 
 
 def periods(first: str, last: str) -> list[str]:
@@ -35,8 +59,26 @@ class Ledger:
         self.numbers[series, year] = self.numbers.get((series, year), 0) + 1
         return self.numbers[series, year]
 
-    def row(self, period, amount, *, unit="1101", account="6220", cp="87", party="555", text="Leasing kopiator", ref="", series="K", day=12,
-            vdate=None, registered=None, service=None, contra="2410", balance=True, voucher=None):  # fmt: skip
+    def row(
+        self,
+        period,
+        amount,
+        *,
+        unit="1101",
+        account="6220",
+        cp="87",
+        party="555",
+        text="Leasing kopiator",
+        ref="",
+        series="K",
+        day=12,
+        vdate=None,
+        registered=None,
+        service=None,
+        contra="2410",
+        balance=True,
+        voucher=None,
+    ):
         year, month = int(period[:4]), int(period[5:])
         vdate = vdate or date(year, month, day)
         registered = registered or vdate
@@ -53,9 +95,35 @@ class Ledger:
 
         def add(acc, kr, u, c, p, r, ln):
             self.rows.append(
-                ("L" + period, f"huvudbok-{period}.csv", len(self.rows) + 2, period, year, series, number, vdate, vdate, registered, acc, kr, u, "", "", "", "", c,
-                 "internal" if internal else "external", ln, "", text, p, "", r, *(service or (None, None)))
-            )  # fmt: skip
+                (
+                    "L" + period,
+                    f"huvudbok-{period}.csv",
+                    len(self.rows) + 2,
+                    period,
+                    year,
+                    series,
+                    number,
+                    vdate,
+                    vdate,
+                    registered,
+                    acc,
+                    kr,
+                    u,
+                    "",
+                    "",
+                    "",
+                    "",
+                    c,
+                    "internal" if internal else "external",
+                    ln,
+                    "",
+                    text,
+                    p,
+                    "",
+                    r,
+                    *(service or (None, None)),
+                )
+            )
 
         add(account, amount, unit, cp, party, ref, line)
         if balance:
@@ -77,7 +145,8 @@ class Ledger:
         frame = pd.DataFrame(self.rows, columns=COLUMNS)
         con.register("incoming", frame)
         con.execute(
-            "create table fct_ledger_line as select * replace (cast(amount as decimal(18, 2)) as amount, cast(service_from as date) as service_from, cast(service_to as date) as service_to) from incoming"
+            "create table fct_ledger_line as select * replace (cast(amount as decimal(18, 2)) as amount, "
+            "cast(service_from as date) as service_from, cast(service_to as date) as service_to) from incoming"
         )
         for name, table in self.tables.items():
             con.register("t", table)

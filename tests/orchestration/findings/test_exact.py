@@ -1,4 +1,4 @@
-"""PER-03, PER-04, PER-05, PER-06, PER-08, PER-10, PER-11 on single rows: one violating and one clean case each, and the confusers."""
+"""PER-03, PER-04, PER-05, PER-06, PER-08, PER-10, PER-11 on single rows: violating and clean cases, and confusers."""
 
 from __future__ import annotations
 
@@ -20,10 +20,32 @@ def internal(book, first, last, *, seller_skip=(), buyer_skip=(), buyer=lambda p
     for p in periods(first, last):
         number = book.number("I", int(p[:4]))
         if p not in seller_skip:
-            book.row(p, 30000.0, unit="1501", account="3930", cp="101", party="", text="Kontaktcenter", series="I", voucher=number, contra="1690")
+            book.row(
+                p,
+                30000.0,
+                unit="1501",
+                account="3930",
+                cp="101",
+                party="",
+                text="Kontaktcenter",
+                series="I",
+                voucher=number,
+                contra="1690",
+            )
         if p not in buyer_skip:
             number = number if one_voucher else None
-            book.row(p, buyer(p), unit="1101", account="7930", cp="105", party="", text="Kontaktcenter", series="I", voucher=number, contra="1690")
+            book.row(
+                p,
+                buyer(p),
+                unit="1101",
+                account="7930",
+                cp="105",
+                party="",
+                text="Kontaktcenter",
+                series="I",
+                voucher=number,
+                contra="1690",
+            )
 
 
 def test_per03_seller_missing_is_neutral_for_the_municipality(ledger):
@@ -55,8 +77,10 @@ def test_per03_clean(ledger, one_voucher):
 
 
 def budget(shape, unit="1101", line="other_external_cost", year=2015, total=-1_200_000.0):
-    return pd.DataFrame([("budget", f"{year}-{k + 1:02d}", unit, None, line, total * shape[k]) for k in range(12)],
-                        columns=["amount_type", "period", "unit_code", "account", "report_line", "amount"])  # fmt: skip
+    return pd.DataFrame(
+        [("budget", f"{year}-{k + 1:02d}", unit, None, line, total * shape[k]) for k in range(12)],
+        columns=["amount_type", "period", "unit_code", "account", "report_line", "amount"],
+    )
 
 
 def test_per04_front_loaded_budget_for_a_flat_activity(ledger):
@@ -97,7 +121,9 @@ def test_per05_text_says_an_earlier_month(ledger, text):
     assert rules(ledger, "2015-03") == ["PER-05"]
 
 
-@pytest.mark.parametrize("text", ["Utredning mars 2015", "Utredning jan-mars", "Utredning kv 1", "Utredning 2015-03", "Utredning"])
+@pytest.mark.parametrize(
+    "text", ["Utredning mars 2015", "Utredning jan-mars", "Utredning kv 1", "Utredning 2015-03", "Utredning"]
+)
 def test_per05_text_of_the_month_or_its_quarter_is_silent(ledger, text):
     ledger.row("2015-03", -90000.0, ref="8812", **{**ONE, "text": text})
     assert rules(ledger, "2015-03") == []
@@ -114,8 +140,20 @@ def test_per02_prior_year_income(ledger):
 
 
 def test_per05_prepaid_cost_taken_at_once_and_under_the_threshold(ledger):
-    ledger.row("2015-03", -120000.0, service=(date(2015, 3, 1), date(2016, 2, 28)), ref="1", **{**ONE, "account": "6880", "text": "Licens"})
-    ledger.row("2015-03", -20000.0, service=(date(2015, 3, 1), date(2016, 2, 28)), ref="2", **{**ONE, "account": "6880", "text": "Licens liten", "party": "322"})
+    ledger.row(
+        "2015-03",
+        -120000.0,
+        service=(date(2015, 3, 1), date(2016, 2, 28)),
+        ref="1",
+        **{**ONE, "account": "6880", "text": "Licens"},
+    )
+    ledger.row(
+        "2015-03",
+        -20000.0,
+        service=(date(2015, 3, 1), date(2016, 2, 28)),
+        ref="2",
+        **{**ONE, "account": "6880", "text": "Licens liten", "party": "322"},
+    )
     f = ledger.close("2015-03").findings
     assert list(f.rule_id) == ["PER-05"]
     assert (f.debit_account[0], f.entry_amount[0]) == ("1710", 110000.0)
@@ -175,7 +213,10 @@ def test_per08_clean(ledger):
 
 
 def test_per10_row_in_a_released_period_and_replay_of_what_was_known(ledger):
-    ledger.tables["period_release"] = pd.DataFrame([(p, (pd.Period(p) + 1).start_time.date().replace(day=10)) for p in periods("2013-01", "2015-04")], columns=["period", "released_on"])
+    ledger.tables["period_release"] = pd.DataFrame(
+        [(p, (pd.Period(p) + 1).start_time.date().replace(day=10)) for p in periods("2013-01", "2015-04")],
+        columns=["period", "released_on"],
+    )
     ledger.row("2015-02", -40000.0, ref="1", registered=date(2015, 3, 20), day=27, **ONE)
     assert rules(ledger, "2015-02") == []
     f = ledger.close("2015-03").findings

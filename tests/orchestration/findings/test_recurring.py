@@ -1,4 +1,4 @@
-"""PER-01, PER-02, PER-05, PER-06, PER-07, PER-09 on recurring postings: one violating and one clean case each, and the confusers."""
+"""PER-01, PER-02, PER-05, PER-06, PER-07, PER-09 on recurring postings: violating and clean cases, and confusers."""
 
 from __future__ import annotations
 
@@ -15,9 +15,22 @@ COST = {"unit": "1101", "account": "6220", "party": "555", "text": "Leasing kopi
 
 def agreement(**kw) -> pd.DataFrame:
     row = {
-        "agreement_id": "AVT-1", "seller_unit": "1101", "buyer_unit": "", "direction": "income", "account": "3590", "counterparty": "87", "party": "777",
-        "reference": "", "text": "Ersättning facklig tid", "amount": 40000.0, "cadence": 1, "phase": 1, "valid_from": date(2013, 1, 1), "valid_to": None, "index": 0.0,
-    }  # fmt: skip
+        "agreement_id": "AVT-1",
+        "seller_unit": "1101",
+        "buyer_unit": "",
+        "direction": "income",
+        "account": "3590",
+        "counterparty": "87",
+        "party": "777",
+        "reference": "",
+        "text": "Ersättning facklig tid",
+        "amount": 40000.0,
+        "cadence": 1,
+        "phase": 1,
+        "valid_from": date(2013, 1, 1),
+        "valid_to": None,
+        "index": 0.0,
+    }
     return pd.DataFrame([{**row, **kw}])
 
 
@@ -74,7 +87,13 @@ def test_slow_cadences_are_learnt(ledger, cadence):
 
 
 def test_per02_catch_up_over_the_turn_of_the_year(ledger):
-    ledger.monthly("2013-01", "2015-03", lambda k, p: 160000.0 if p == "2015-03" else 40000.0, skip=("2014-12", "2015-01", "2015-02"), **INCOME)
+    ledger.monthly(
+        "2013-01",
+        "2015-03",
+        lambda k, p: 160000.0 if p == "2015-03" else 40000.0,
+        skip=("2014-12", "2015-01", "2015-02"),
+        **INCOME,
+    )
     f = ledger.close("2015-03").findings.query("unit_code == '1101'").iloc[0]
     assert f.rule_id == "PER-02"
     assert f.periods == "2014-12,2015-01,2015-02,2015-03"
@@ -119,7 +138,13 @@ def test_an_answer_silences_until_the_facts_change(ledger):
 def test_per05_late_row_with_its_service_period(ledger):
     for p in pd.period_range("2013-01", "2015-04", freq="M").astype(str):
         booked = "2015-04" if p == "2015-03" else p
-        ledger.row(booked, -8000.0, service=(date(int(p[:4]), int(p[5:]), 1), date(int(p[:4]), int(p[5:]), 28)), vdate=date(int(p[:4]), int(p[5:]), 20), **COST)
+        ledger.row(
+            booked,
+            -8000.0,
+            service=(date(int(p[:4]), int(p[5:]), 1), date(int(p[:4]), int(p[5:]), 28)),
+            vdate=date(int(p[:4]), int(p[5:]), 20),
+            **COST,
+        )
     assert rules(ledger, "2015-03") == ["PER-09"]
     assert rules(ledger, "2015-04") == ["PER-05"]
 
@@ -165,7 +190,16 @@ def test_silent_final_invoice(ledger):
 
 def test_ending_without_notice_is_asked_not_asserted_where_endings_are_usual(ledger):
     for k in range(8):
-        ledger.monthly("2013-01", f"2014-{k % 6 + 3:02d}", 5000.0, unit="2001", account="3410", party=f"left{k}", text=f"Hyra lokal {'abcdefgh'[k] * 3}", series="L")
+        ledger.monthly(
+            "2013-01",
+            f"2014-{k % 6 + 3:02d}",
+            5000.0,
+            unit="2001",
+            account="3410",
+            party=f"left{k}",
+            text=f"Hyra lokal {'abcdefgh'[k] * 3}",
+            series="L",
+        )
     ledger.monthly("2013-01", "2015-02", 40000.0, **INCOME)
     assert [(r, t) for r, u, t in ledger.told("2015-03") if u == "1101"] == [("PER-01", "fråga")]
 

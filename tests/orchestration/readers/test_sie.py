@@ -691,6 +691,16 @@ def test_budgets_have_their_own_meaning(sie) -> None:
     assert (summary.pbudget_semantics, summary.pbudget_dimension_set) == ("total", "1")
 
 
+def test_a_budget_repeated_under_last_years_number_is_counted_once(sie) -> None:
+    years = "#RAR 0 20150101 20151231\n#RAR -1 20140101 20141231\n"
+    twice = "#PBUDGET 0 201501 3010 {} -100\n#PBUDGET -1 201501 3010 {} -100\n"
+    wrong_number_only = "#PBUDGET -1 201502 3010 {} -7\n#PBUDGET -1 201412 3010 {} -8\n"
+    tables, summary = sie(TYPE_3 + years + twice + wrong_number_only)
+    assert summary.amount_in["budget_line"] == Decimal("-115.00")
+    assert [row["reason_code"] for row in tables["reject"].to_pylist()] == ["repeated_year"]
+    assert (summary.rows_set_aside, summary.rows_bad) == (1, 0)
+
+
 def test_decide_prefers_the_set_with_the_unit_also_when_it_is_not_first() -> None:
     sums = pl.DataFrame(
         {
