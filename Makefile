@@ -9,7 +9,7 @@ export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: setup demo ui test lint lock bench clean
+.PHONY: setup demo ui test lint lock bench bench-findings clean
 
 setup: $(STAMP)
 
@@ -28,7 +28,17 @@ ui: setup
 	$(BIN)/avvik ui --home $(HOME_DIR)
 
 test: setup
-	$(BIN)/python -m pytest -n 2 tests
+	$(BIN)/python -m pytest -n 2 --dist loadgroup tests
+
+# Speed and memory, each as a ratio to a bare query or peer in the same run. Takes about half an hour; run it on a quiet machine.
+bench: setup
+	$(BIN)/python tests/bench/bench_sie.py 10 100
+	$(BIN)/python tests/bench/bench_tables.py 10 100
+	$(BIN)/python tests/bench/bench_run.py 1_000_000 10_000_000
+	AVVIK_KILLS=20 $(BIN)/python -m pytest -s tests/test_kill.py
+
+bench-findings: setup
+	$(BIN)/python tests/bench/bench_findings.py
 
 lint: setup
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/sqlfluff lint dbt_project/models dbt_project/tests
