@@ -189,7 +189,7 @@ def _load_manifest(project: Project) -> Manifest:
     from dbt.parser.manifest import extended_mashumuro_decoder
 
     content = (project.folder / "partial_parse.msgpack").read_bytes()
-    manifest = Manifest.from_msgpack(content, decoder=extended_mashumuro_decoder)  # type: ignore[attr-defined]
+    manifest = Manifest.from_msgpack(content, decoder=extended_mashumuro_decoder)
     manifest.build_parent_and_child_maps()
     return manifest
 

@@ -32,7 +32,7 @@ PERIODS_TAG = "avvik/periods"
 
 PREVIEW_ROWS = 5
 
-# Dagster warns of every blocking check without a result. Here it means that no file of a kind was delivered, which is no news;
+# Dagster warns of every blocking check without a result. Here it means that a kind of file was never delivered, which is no news;
 # what is wrong stops the step itself, with a reason.
 logging.getLogger("dagster._core.execution.plan.active").addFilter(lambda record: "emitted no result" not in record.getMessage())
 
@@ -92,10 +92,7 @@ def periods_of(run: dg.DagsterRun) -> list[str]:
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> dg.MarkdownMetadataValue:
     """Return rows as a Markdown table; numbers to the right, in the Swedish manner."""
     body = [list(row) for row in rows]
-    numeric = [
-        bool(body) and all(isinstance(row[i], int | float | Decimal) or row[i] is None for row in body)
-        for i in range(len(headers))
-    ]
+    numeric = [bool(body) and all(_is_number(row[i]) for row in body) for i in range(len(headers))]
     lines = [
         "| " + " | ".join(headers) + " |",
         "|" + "|".join("---:" if number else "---" for number in numeric) + "|",
@@ -108,7 +105,7 @@ def preview(name: str, data: pa.Table, rows: int = PREVIEW_ROWS) -> dg.MarkdownM
     """Return the first rows of a table without the columns that may hold free text or personal data."""
     columns = public_columns(name, data.column_names)
     shown = data.select(columns).slice(0, rows)
-    return table(columns, (row.values() for row in shown.to_pylist()) if columns else [])  # type: ignore[arg-type]
+    return table(columns, (row.values() for row in shown.to_pylist()) if columns else [])
 
 
 def public_columns(table_name: str, columns: Iterable[str]) -> list[str]:
@@ -146,6 +143,10 @@ def _jsonable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_jsonable(item) for item in value]
     return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+
+
+def _is_number(value: Any) -> bool:
+    return value is None or (isinstance(value, int | float | Decimal) and not isinstance(value, bool))
 
 
 def _cell(value: Any) -> str:

@@ -12,7 +12,7 @@ import json
 import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple, get_args
@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 from orchestration import ingest, register
 from orchestration.assets.common import LOCK, OWNERS, PREVIEW_ROWS, column_schema, observer, plain, preview, table
 from orchestration.errors import AvvikError, Text, language
-from orchestration.ingest import DeliveryResult, FileResult
+from orchestration.ingest import DeliveryResult, FileCheck, FileResult
 from orchestration.instance import instance_folder
 from orchestration.readers.contract import ENTITIES, LOAD, LOAD_COLUMNS, LOAD_ENTITY
 from orchestration.settings import Kind, Settings
@@ -124,8 +124,9 @@ def raw_assets(
             for result in results:
                 context.add_asset_metadata(plain(_month_metadata(name, result)), spec.key, result.delivery)
             yield dg.MaterializeResult(asset_key=spec.key, metadata=plain(_metadata(settings, name, results)))
-        for check in _check_results(catalogue, results, files):
-            if dg.AssetCheckKey(check.asset_key, check.check_name) in context.selected_asset_check_keys:
+        wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
+        for check in _check_results(catalogue, results, files, _standing(settings, files)):
+            if (check.asset_key, check.check_name) in wanted:
                 yield check
         problems = [problem for result in results for problem in result.problems]
         if problems:
@@ -267,10 +268,30 @@ def _metadata(settings: Settings, name: str, results: list[DeliveryResult]) -> d
     return metadata
 
 
+def _standing(settings: Settings, files: list[FileResult]) -> list[FileResult]:
+    """Return, of each kind of export that is not among the files, the newest one that counts.
+
+    A budget comes once a year: in the other months its checks tell how that file fared, not nothing.
+    """
+    delivered = {file.kind for file in files}
+    newest = {
+        load.kind: load for load in register.read_loads(settings) if load.status == "accepted" and load.kind not in delivered
+    }
+    shared = {f.name for f in fields(FileResult)} - {"status", "checks"}
+    return [
+        FileResult(
+            **{name: getattr(load, name) for name in shared},
+            status="unchanged",
+            checks=[FileCheck(**check) for check in load.checks],
+        )
+        for load in newest.values()
+    ]
+
+
 def _check_results(
-    catalogue: list[CheckEntry], results: list[DeliveryResult], files: list[FileResult]
+    catalogue: list[CheckEntry], results: list[DeliveryResult], files: list[FileResult], standing: list[FileResult]
 ) -> Iterator[dg.AssetCheckResult]:
-    """Yield the checks that had something to check: a kind of file that was not delivered has no result, not a passed one."""
+    """Yield the results of the checks that have something to check. A kind of export that never came has none."""
 
     def result(
         name: str, entity: str, failed: list[str], metadata: dict[str, Any], *, severity: str = "ERROR"
@@ -284,9 +305,10 @@ def _check_results(
             metadata=plain(metadata),
         )
 
+    judged = [*files, *standing]
     declared = {(entry.name, entry.entity) for entry in catalogue}
     found = defaultdict(list)
-    for file in files:
+    for file in judged:
         for check in file.checks:
             if (check.name, check.entity) in declared:
                 found[check.name, check.entity].append((file, check))
@@ -298,23 +320,23 @@ def _check_results(
         yield result(name, entity, failed, {"files": table(("file", "passed", "found"), rows)}, severity=pairs[0][1].severity)
 
     by_kind = defaultdict(list)
-    for file in files:
+    for file in judged:
         if file.kind:
             by_kind[file.kind].append(file)
     for kind, mine in by_kind.items():
         refused = [f"{f.file_name}: {f.reason}" for f in mine if f.status == "rejected"]
-        rows = [(f.file_name, f.status, f.reason) for f in mine]
-        yield result("files_accepted", MAIN_ENTITY[kind], refused, {"files": table(("file", "status", "reason"), rows)})
+        statuses = [(f.file_name, f.status, f.reason) for f in mine]
+        yield result("files_accepted", MAIN_ENTITY[kind], refused, {"files": table(("file", "status", "reason"), statuses)})
         bad = [f"{f.file_name}: {f.rows_bad}" for f in mine if f.rows_bad]
         counts = [(f.file_name, f.rows_in, f.rows_kept, f.rows_set_aside, f.rows_bad) for f in mine]
         headers = ("file", "rows in", "kept", "set aside", "bad")
         yield result("rows_readable", MAIN_ENTITY[kind], bad, {"files": table(headers, counts)}, severity="WARN")
-    checked = [f for f in files if f.controls_checked]
+    checked = [f for f in judged if f.controls_checked]
     if checked:
         failing = [f"{f.file_name}: {f.controls_failed} / {f.controls_checked}" for f in checked if f.controls_failed]
-        counts = [(f.file_name, f.controls_checked, f.controls_failed) for f in checked]
+        controls = [(f.file_name, f.controls_checked, f.controls_failed) for f in checked]
         yield result(
-            "control_totals", "control", failing, {"files": table(("file", "checked", "failed"), counts)}, severity="WARN"
+            "control_totals", "control", failing, {"files": table(("file", "checked", "failed"), controls)}, severity="WARN"
         )
     missing = [sentence for r in results for sentence in r.missing]
     yield result("required_files_delivered", "load", missing, {})

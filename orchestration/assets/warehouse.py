@@ -268,7 +268,8 @@ def _value(value: Any) -> str:
 def _failure(manifest: Mapping[str, Any], failed: list[Node], reasons: Mapping[str, str], total: int) -> Text:
     lines = []
     for node in failed:
-        reason = " ".join((reasons.get(node.unique_id) or node.message).split())
+        text = reasons.get(node.unique_id) or node.message
+        reason = " ".join(word for line in text.splitlines() if not line.strip().startswith(">") for word in line.split())
         lines.append(f"{_node(manifest, node.unique_id)['name']}: {reason}")
     return Text(
         sv=f"Bygget stoppades av {len(failed)} av {total} steg; det som är publicerat är orört. " + " • ".join(lines),

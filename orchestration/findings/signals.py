@@ -64,7 +64,7 @@ def recurring(
     used = set(wanted.row_id[wanted.row_id >= 0])
     close.explained |= used
     out += _missing(close, wanted[wanted.why == ""], agreements, ended_units, told, base=matching.base_rate(close))
-    out += _over(close, expected, left[~left.rid.isin(close.explained)], fiscal_first)
+    out += _over(close, expected, left[~left.rid.isin(close.explained)], fiscal_first, told)
     return out
 
 
@@ -275,6 +275,9 @@ def _missing(
                     first_missing = j
                 j -= 1
             last_j = int(posted[-1]) if len(posted) else None
+            young = t - int(np.argmax(fit.pos[i, :t] > 0)) < 12
+            if agreement is None and young and m % 12 in (5, 6, 7):
+                continue  # its first summer: nobody knows yet whether it closes
             if last_j is not None:
                 if close.final[i, last_j]:
                     continue  # the last invoice said so
@@ -362,7 +365,7 @@ def _missing(
     return out
 
 
-def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fiscal_first: int) -> list[Draft]:
+def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fiscal_first: int, told: set[str]) -> list[Draft]:
     """More than was due: earlier months in one go (PER-02), a late or early row (PER-05), or a double (PER-06)."""
     th, m, t, fit = close.th, close.m, close.t, close.fit
     out: list[Draft] = []
@@ -416,6 +419,8 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
             rule = "PER-05" if late and dated and not prior else "PER-02"
             # Three months in one at the end of a quarter may be a new way of billing: asked the first time, known the second.
             quarterly = rows is None and x.cadence == 1 and not prior and len(months) == 2 and round(k) == 2 and m % 3 == 2
+            if quarterly and x.series in told:
+                continue  # the question has been put already, and this closes it
             out.append(
                 Draft(
                     rule,

@@ -216,7 +216,7 @@ LOAD = pa.schema(
         ("reason_code", TEXT),
         ("reason", TEXT),
         ("sequence", pa.int64()),
-        ("loaded_at", pa.timestamp("us", tz="UTC")),
+        ("loaded_at", pa.timestamp("us")),  # UTC
         ("generated_on", DATE),
         ("file_format", TEXT),
         ("encoding", TEXT),

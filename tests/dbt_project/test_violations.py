@@ -58,7 +58,7 @@ SPOILED_KEYS: dict[str, list[str]] = {
     f"unique_key_{model}_": [f"insert into {schema}.{model} select * from {schema}.{model} limit 1"]
     for schema, models in {
         "reporting.marts": (
-            "follow_up fct_ledger_line dim_account dim_activity dim_project dim_counterparty dim_unit bridge_unit_ancestor"
+            "follow_up fct_ledger_line dim_account dim_activity dim_project dim_counterparty dim_unit bridge_unit_ancestor dim_load"
         ),
         "warehouse.core": "int_load_scope int_register_span int_amount_monthly int_organisation",
         "warehouse.staging": "stg_raw__load_entities",

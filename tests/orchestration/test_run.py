@@ -184,6 +184,7 @@ def test_a_busy_home_is_refused(settings: Settings, project: Path, tmp_path: Pat
         process.communicate("\n")
 
 
+@pytest.mark.slow
 def test_two_processes_wait_for_each_other_and_touch_nobodys_home(settings: Settings, project: Path, tmp_path: Path) -> None:
     deliver(settings, "2015-03")
     deliver(settings, "2015-04")
@@ -214,6 +215,7 @@ def changed(path: Path) -> int:
         return 0
 
 
+@pytest.mark.slow
 def test_killed_runs_leave_the_publication_whole_and_are_closed(settings: Settings, project: Path, tmp_path: Path) -> None:
     deliver(settings, "2015-03")
     assert run_periods(settings, ["2015-03"]).ok
