@@ -25,15 +25,15 @@ pytestmark = pytest.mark.xdist_group("demo")
 AVVIK = str(Path(sys.executable).with_name("avvik"))
 
 
-def avvik(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([AVVIK, *arguments], capture_output=True, text=True, timeout=500, check=False, env={**os.environ})
+def avvik(*arguments: str, language: str = "en") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "AVVIK_LANGUAGE": language}
+    return subprocess.run([AVVIK, *arguments], capture_output=True, text=True, timeout=500, check=False, env=environment)
 
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Settings, str]:
     home = tmp_path_factory.mktemp("demo") / "demo"
-    os.environ["AVVIK_LANGUAGE"] = "sv"
-    result = avvik("demo", "--home", str(home))
+    result = avvik("demo", "--home", str(home), language="sv")
     assert result.returncode == 0, result.stdout + result.stderr
     return load_settings(home), result.stdout
 
@@ -147,7 +147,7 @@ def test_a_second_run_changes_nothing(demo: tuple[Settings, str]) -> None:
     before = content()
     result = avvik("run", "--home", str(settings.home), "--period", "2015-01..2015-04")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "0 filer inlästa" in result.stdout
+    assert "0 files taken in" in result.stdout
     assert content() == before
 
 
