@@ -24,6 +24,7 @@ from orchestration.settings import PERIOD, Settings, load_settings
 
 if TYPE_CHECKING:
     from orchestration.readers.kinds import Description
+    from orchestration.report.table import SignStyle
 
 #: Warnings that a run prints; the rest are in the UI.
 _SHOWN_WARNINGS = 12
@@ -182,12 +183,12 @@ def report(home: Path, unit: str | None, period: str | None, style: str, kr: boo
     _print_table(load_settings(home), unit, period, style, not kr)
 
 
-def _print_table(settings: Settings, unit: str | None, period: str | None, style: str, thousands: bool) -> None:
+def _print_table(settings: Settings, unit: str | None, period: str | None, sign: str, thousands: bool) -> None:
     from orchestration.report.table import COLUMNS, printed, read_table
 
-    sign = "ledger" if style == "ledger" else "natural"
-    table = read_table(settings, unit, period, sign)
-    if sign == "natural":
+    style: SignStyle = "ledger" if sign == "ledger" else "natural"
+    table = read_table(settings, unit, period, style)
+    if style == "natural":
         meaning = Text(sv="intäkter (+), kostnader (-)", en="income (+), cost (-)")
     else:
         meaning = Text(sv="intäkter (-), kostnader (+)", en="income (-), cost (+)")
@@ -198,7 +199,7 @@ def _print_table(settings: Settings, unit: str | None, period: str | None, style
         first, _, second = str(heading).partition(" ")
         view.add_column(f"{first}\n{second}", justify="right", no_wrap=True)
     for line in table.lines:
-        cells = [printed(amount, column, sign, thousands) for column, amount in zip(COLUMNS, line.amounts, strict=True)]
+        cells = [printed(amount, column, style, thousands) for column, amount in zip(COLUMNS, line.amounts, strict=True)]
         view.add_row(line.label, *cells, style="bold" if line.is_total else None)
     console.print(view)
 

@@ -289,7 +289,7 @@ def _take_in(
         return result, load
     after = path.stat()
     if (after.st_size, after.st_mtime_ns) != (before.st_size, before.st_mtime_ns):
-        rejection = FileRejected(
+        changed = FileRejected(
             "changing",
             Place(label),
             Text(
@@ -297,7 +297,7 @@ def _take_in(
                 en="the file changed while it was read; wait until the export is done and run again",
             ),
         )
-        return FileResult(label, name, source.kind, "rejected", load_id, rejection.code, str(rejection)), None
+        return FileResult(label, name, source.kind, "rejected", load_id, changed.code, str(changed)), None
     register.write_load(settings, load)
     result = _result(load, "accepted", label)
     result.checks = checks

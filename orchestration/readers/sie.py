@@ -639,7 +639,7 @@ class _State:
             ]
         )
         data = self._add_objects(data, fields["objects"])
-        reason = (
+        reason: pl.Expr = (
             pl.when(~valid.fill_null(False)).then(pl.lit("period"))
             .when(pl.col("account").fill_null("") == "").then(pl.lit("account"))
             .when("bad").then(pl.lit("objects"))
@@ -1139,8 +1139,8 @@ def _records(block: bytes, word: bytes, *labels: bytes) -> Iterator[bytes]:
 def _repeated(scan: _Scan, years: dict[int, FiscalYear]) -> list[str]:
     """Find the periods that stand under two year numbers: all but the number whose #RAR holds the period (else the highest)."""
     numbers: dict[tuple[str, str], set[int]] = {}
-    for label, number, period in scan.stated_periods:
-        numbers.setdefault((label.decode(), period.decode()), set()).add(int(number))
+    for stated_label, number, stated_period in scan.stated_periods:
+        numbers.setdefault((stated_label.decode(), stated_period.decode()), set()).add(int(number))
     repeated = []
     for (label, period), found in numbers.items():
         if len(found) > 1:

@@ -57,7 +57,8 @@ def published_home(home: Path) -> Path:
             select * from (values ('external_income', 'Externa intäkter', 'Ext int', true), ('net', 'Netto', 'Resultat', true))
                 as t (report_line, report_line_name, report_line_short_name, in_net);
             create table marts.follow_up as
-            select '2015-03' as report_period, 'KLK' as unit_code, 'Kontoret' as unit_name, 2 as unit_level, '2015-03' as forecast_round,
+            select '2015-03' as report_period, 'KLK' as unit_code, 'Kontoret' as unit_name, 2 as unit_level,
+                '2015-03' as forecast_round,
                 key as report_line, report_line_order, key = 'net' as is_total, true as has_outcome,
                 amount as outcome_period, amount as budget_period, 0.00 as deviation_period,
                 null::decimal(18, 2) as forecast_year, amount as budget_year, null::decimal(18, 2) as deviation_forecast
