@@ -116,44 +116,53 @@ def _batch_definition() -> Any:
 
 
 def _shrinking(settings: Settings, load: Load, folder: Path) -> list[FileCheck]:
-    """Compare rows per month with what the file would supersede: an export cut short must not replace a whole one."""
+    """Compare rows per month with the exports that the file would supersede, or that supersede it.
+
+    An export cut short must not replace a whole one, and a late correction must not stand for a whole month.
+    """
     import duckdb
 
     from expectations import ledger
 
     path = folder / "ledger_line.parquet"
-    earlier = [
+    others = [
         other
         for other in register.read_loads(settings)
-        if other.status == "accepted"
-        and other.scope == load.scope
-        and other.load_id != load.load_id
+        if other.load_id != load.load_id
+        and register.counts(settings, other)
+        and register.scope_of(settings, other) == register.scope_of(settings, load)
         and "ledger_line" in other.entities
-        and (settings.raw / "ledger_line" / f"{other.load_id}.parquet").exists()
     ]
-    if not path.exists() or not earlier:
+    if not path.exists() or not others:
         return []
-    # Months that both cover; the newest earlier load of each month is the one that would be superseded.
     counts = "select period, count(*) as line_count from read_parquet(?) where line_kind = 'TRANS' group by period"
-    previous: dict[str, int] = {}
+    earlier: dict[str, int] = {}
+    later: dict[str, int] = {}
     with duckdb.connect() as connection:
-        for other in earlier[-6:]:
-            rows = connection.execute(counts, [str(settings.raw / "ledger_line" / f"{other.load_id}.parquet")]).fetchall()
-            previous.update(rows)
         present = dict(connection.execute(counts, [str(path)]).fetchall())
-    covered = load.entities["ledger_line"]
-    months = [m for m in sorted(previous) if (covered.period_from or "") <= m <= (covered.period_to or "")]
-    frame = pd.DataFrame(
-        {"period": months, "share_of_earlier": [present.get(month, 0) / previous[month] for month in months]}
-    ).convert_dtypes(dtype_backend="pyarrow")
-    if frame.empty:
+        for other in others:
+            rows = dict(connection.execute(counts, [str(settings.raw / "ledger_line" / f"{other.load_id}.parquet")]).fetchall())
+            if other.delivery > load.delivery:
+                later.update({month: rows.get(month, 0) for month in present if _covers(other, month)})
+            else:
+                earlier.update(rows)
+    # (what supersedes, what is superseded) for every month that both cover
+    pairs = {month: (present.get(month, 0), rows) for month, rows in earlier.items() if _covers(load, month)}
+    pairs |= {month: (rows, present[month]) for month, rows in later.items()}
+    if not pairs:
         return []
+    frame = pd.DataFrame(
+        {"period": sorted(pairs), "share_of_earlier": [pairs[month][0] / pairs[month][1] for month in sorted(pairs)]}
+    ).convert_dtypes(dtype_backend="pyarrow")
     check = ledger.shrinking_check()
     result = _run(check, iter([frame]))
-    short = frame[frame["share_of_earlier"].astype(float) < check.arguments["min_value"]]
-    result.metadata["months"] = {
-        row.period: f"{present.get(row.period, 0)} ({previous[row.period]})" for row in short.itertuples(index=False)
-    }
+    short = [month for month in sorted(pairs) if pairs[month][0] < check.arguments["min_value"] * pairs[month][1]]
+    result.metadata["months"] = {month: f"{pairs[month][0]} ({pairs[month][1]})" for month in short}
     if not result.passed:
         result.description += ": " + ", ".join(f"{month} {rows}" for month, rows in result.metadata["months"].items())
     return [result]
+
+
+def _covers(load: Load, month: str) -> bool:
+    spans = load.entities["ledger_line"].spans
+    return any((span.period_from or "") <= month <= (span.period_to or "") for span in spans)

@@ -223,7 +223,7 @@ def loads(home: Path, everything: bool, withdraw: str | None, reason: str) -> No
         "id", "file", "kind", "period", "rows", "refused", "controls", "status", "loaded")  # fmt: skip
     view = Table(*heads, box=None, pad_edge=False)
     records = register.read_loads(settings)
-    newest = ingest.superseded_ids(records)
+    newest = ingest.superseded_ids(settings, records)
     for load in records:
         if not everything and (load.load_id in newest or load.status == "withdrawn"):
             continue

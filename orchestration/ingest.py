@@ -10,7 +10,6 @@ file checks (`expectations`), Dagster.
 
 from __future__ import annotations
 
-import fnmatch
 import hashlib
 import os
 import shutil
@@ -28,13 +27,10 @@ import pyarrow.parquet as pq
 from orchestration import register
 from orchestration.errors import AvvikError, FileRejected, Place, Text
 from orchestration.readers.contract import ENTITIES, LOAD_COLUMNS, Reading, Summary
-from orchestration.register import EntityRows, Load
+from orchestration.register import EntityRows, Load, counts, settings_hash
 from orchestration.settings import PERIOD, Settings, Source
 
 Progress = Callable[[str, int, int], None]
-
-#: Raised when a reader changes what it makes of a file, so that files are read again after an upgrade.
-READER_VERSION = 1
 
 #: A file still being copied changes within this many seconds.
 SETTLE_SECONDS = 5
@@ -78,11 +74,12 @@ class FileResult:
 
 @dataclass
 class DeliveryResult:
-    """What became of a month's delivery. missing: required sources that have no file and no earlier load."""
+    """What became of a month's delivery. missing: what else stops the build. notes: what a person should know."""
 
     delivery: str
     files: list[FileResult] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
@@ -121,19 +118,11 @@ def inbox_files(settings: Settings, delivery: str) -> list[Path]:
     return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "~$")))
 
 
-def claim(settings: Settings, path: Path) -> tuple[str, Source] | None:
-    """Return the first source, in the order of `avvik.toml`, one of whose patterns matches the file's name."""
-    for name, source in settings.sources.items():
-        if any(fnmatch.fnmatch(path.name.lower(), pattern.lower()) for pattern in source.files):
-            return name, source
-    return None
-
-
 def pending(settings: Settings, delivery: str) -> InboxState:
     """Tell whether a month's inbox is complete (every required source there, no file still being written) and new."""
     files = inbox_files(settings, delivery)
     known = {(load.delivery, load.sha256) for load in register.read_loads(settings) if load.status != "withdrawn"}
-    claimed = {found[0] for path in files if (found := claim(settings, path))}
+    claimed = {found[0] for path in files if (found := register.claim(settings, path.name))}
     missing = [name for name, source in settings.sources.items() if source.required and name not in claimed]
     digest = hashlib.sha256()
     new_files, settled = [], True
@@ -142,7 +131,7 @@ def pending(settings: Settings, delivery: str) -> InboxState:
         digest.update(f"{path.name}:{stat.st_size}:{stat.st_mtime_ns};".encode())
         if path.suffix.lower() in _UNFINISHED or time.time() - stat.st_mtime < SETTLE_SECONDS:
             settled = False
-        elif claim(settings, path) and (delivery, sha256_of(path)) not in known:
+        elif register.claim(settings, path.name) and (delivery, sha256_of(path)) not in known:
             new_files.append(path.name)
     return InboxState(bool(files) and settled and not missing, missing, new_files, digest.hexdigest()[:16])
 
@@ -161,22 +150,26 @@ def ingest_delivery(settings: Settings, delivery: str, progress: Progress | None
     by_id = {load.load_id: load for load in loads}
     result = DeliveryResult(delivery)
     files = inbox_files(settings, delivery)
-    seen = {load.source for load in loads if load.delivery == delivery and load.status == "accepted"}
-    for number, path in enumerate(files):
+    # Files of other months that the settings read differently now are read again: one publication, one way of reading.
+    stale = _stale(settings, loads, delivery)
+    for number, path in enumerate([*files, *stale]):
         if progress:
-            progress(f"{delivery}/{path.name}", number, len(files))
-        found = claim(settings, path)
+            progress(f"{path.parent.name}/{path.name}", number, len(files) + len(stale))
+        found = register.claim(settings, path.name)
         if found is None:
             result.files.append(_unclaimed(settings, delivery, path))
             continue
-        name, source = found
-        seen.add(name)
-        file_result, load = _take_in(settings, delivery, path, name, source, by_id)
+        file_result, load = _take_in(settings, path.parent.name, path, *found, by_id)
         if load is not None:
             by_id[load.load_id] = load
         result.files.append(file_result)
     if progress and files:
-        progress(delivery, len(files), len(files))
+        progress(delivery, len(files) + len(stale), len(files) + len(stale))
+    _replace_missing(settings, delivery, result, by_id)
+    loads = sorted(by_id.values(), key=lambda load: load.order)
+    seen = {load.source for load in loads if load.delivery == delivery and counts(settings, load)}
+    seen |= {file.source for file in result.files if file.status == "rejected"}
+    result.missing += _conflicts(settings, loads) + _unreadable_now(settings, loads)
     for name, source in settings.sources.items():
         if source.required and name not in seen:
             like = ", ".join(source.files)
@@ -185,7 +178,6 @@ def ingest_delivery(settings: Settings, delivery: str, progress: Progress | None
                 en=f"inbox/{delivery} lacks {name} (files like {like}). Put the export there and run again.",
             )
             result.missing.append(str(lacking))
-    loads = sorted(by_id.values(), key=lambda load: load.order)
     nothing_read = all(file.status == "unclaimed" for file in result.files) and not result.missing
     if nothing_read and not any(load.status == "accepted" for load in loads):
         raise AvvikError(
@@ -196,6 +188,96 @@ def ingest_delivery(settings: Settings, delivery: str, progress: Progress | None
         )
     register.derive_tables(settings, loads)
     return result
+
+
+def _stale(settings: Settings, loads: list[Load], delivery: str) -> list[Path]:
+    """Return the files of other deliveries that were read in another way, or by another source, than the settings say now."""
+    paths = set()
+    for load in loads:
+        path = settings.inbox / load.file_name
+        if load.delivery != delivery and load.status == "accepted" and not counts(settings, load) and path.exists():
+            paths.add(path)
+    return sorted(paths)
+
+
+def _unreadable_now(settings: Settings, loads: list[Load]) -> list[str]:
+    """Say which loads were read in another way than the settings say now and cannot be read again: their file is gone."""
+    problems = []
+    for load in loads:
+        found = register.claim(settings, Path(load.file_name).name)
+        if load.status != "accepted" or found is None or counts(settings, load) or (settings.inbox / load.file_name).exists():
+            continue
+        again = any(other.sha256 == load.sha256 and counts(settings, other) for other in loads)
+        if not again:
+            lost = Text(
+                sv=f"{load.file_name} lästes med andra inställningar än {found[0]} har nu och ligger inte kvar i inkorgen. "
+                f"Lägg tillbaka filen, eller ta bort laddningen med avvik loads --withdraw {load.load_id[:8]}.",
+                en=f"{load.file_name} was read with other settings than {found[0]} has now and is no longer in the inbox. "
+                f"Put the file back, or withdraw the load with avvik loads --withdraw {load.load_id[:8]}.",
+            )
+            problems.append(str(lost))
+    return problems
+
+
+def _replace_missing(settings: Settings, delivery: str, result: DeliveryResult, by_id: dict[str, Load]) -> None:
+    """Let the files that lie in the month's inbox now replace those that lay there before, source by source.
+
+    An inbox that was emptied keeps what it delivered; a file taken away while others of its source remain no longer counts.
+    """
+    present = {(file.source, file.load_id) for file in result.files if file.status in ("accepted", "unchanged")}
+    sources = {source for source, _ in present}
+    for load in list(by_id.values()):
+        if load.delivery != delivery or load.status != "accepted" or (load.source, load.load_id) in present:
+            continue
+        if load.source in sources:
+            load.status, load.reason_code = "replaced", "replaced"
+            load.reason = str(Text(sv="ersatt av en annan fil i leveransen", en="replaced by another file of the delivery"))
+            register.write_load(settings, load)
+        elif inbox_files(settings, delivery) and counts(settings, load):
+            gone = Text(
+                sv=f"{load.file_name} ligger inte kvar i inkorgen men räknas fortfarande; avvik loads --withdraw "
+                f"{load.load_id[:8]} tar bort den",
+                en=f"{load.file_name} is no longer in the inbox but still counts; avvik loads --withdraw {load.load_id[:8]} "
+                "takes it out",
+            )
+            result.notes.append(str(gone))
+
+
+def _conflicts(settings: Settings, loads: list[Load]) -> list[str]:
+    """Say which files of one delivery speak for the same months: do they add up, or does one replace the other?"""
+    by_slot: dict[tuple[str, str, str], list[Load]] = {}
+    for load in loads:
+        if counts(settings, load):
+            by_slot.setdefault((load.source, load.delivery, register.scope_of(settings, load)), []).append(load)
+    problems = []
+    for (source, delivery, _), slot in by_slot.items():
+        for number, one in enumerate(slot):
+            for other in slot[number + 1 :]:
+                if month := _common_month(one, other):
+                    unclear = Text(
+                        sv=f"inbox/{delivery}: både {Path(one.file_name).name} och {Path(other.file_name).name} gäller {month}. "
+                        f"Ta bort den som inte ska räknas, eller sätt parts = true för {source} om de ska läggas ihop (och "
+                        "låt namnen skilja delarna åt).",
+                        en=f"inbox/{delivery}: both {Path(one.file_name).name} and {Path(other.file_name).name} are for {month}. "
+                        f"Remove the one that should not count, or set parts = true for {source} if they add up (and let the "
+                        "names tell the parts apart).",
+                    )
+                    problems.append(str(unclear))
+    return problems
+
+
+def _common_month(one: Load, other: Load) -> str | None:
+    """Return the first month that two loads both speak for in the same entity."""
+    for entity, rows in one.entities.items():
+        if entity not in other.entities or entity == "year_balance":
+            continue
+        for span in rows.spans:
+            for there in other.entities[entity].spans:
+                first = max(span.period_from or "", there.period_from or "")
+                last = min(span.period_to or "", there.period_to or "")
+                if first and first <= last:
+                    return first
+    return None
 
 
 def withdraw(settings: Settings, load_id: str, reason: str) -> Load:
@@ -258,26 +340,31 @@ def _take_in(
     label = f"{delivery}/{path.name}"
     before = path.stat()
     sha256 = sha256_of(path)
-    identity = f"{sha256}|{name}|{READER_VERSION}|{source.model_dump_json(exclude={'files', 'required'})}"
-    load_id = hashlib.sha256(identity.encode()).hexdigest()[:16]
+    how = settings_hash(source)
+    load_id = hashlib.sha256(f"{sha256}|{name}|{how}".encode()).hexdigest()[:16]
     known = by_id.get(load_id)
     if known is not None and known.status == "withdrawn":
         return FileResult(label, name, source.kind, "unchanged", load_id, "withdrawn", known.reason), None
     try:
-        if known is not None and known.status == "accepted":
+        if known is not None and known.status in ("accepted", "replaced") and _is_stored(settings, known):
             _require_period(label, source, delivery, known.period_from, known.period_to)
+            if known.status == "replaced" and known.delivery == delivery:
+                # Put back: what replaced it is replaced in its turn.
+                known.status, known.reason_code, known.reason = "accepted", "", ""
+                register.write_load(settings, known)
+                return _result(known, "accepted", label), known
             return _result(known, "unchanged", label), None
         load, checks = _read_and_store(settings, delivery, path, label, name, source, load_id, sha256)
     except FileRejected as rejection:
         load = Load(
             # A refusal is remembered beside an accepted load of the same content, not instead of it.
             load_id=load_id if known is None or known.status == "rejected" else f"{load_id}-{delivery}",
+            settings_hash=how,
             source=name,
             kind=source.kind,
             file_name=label,
             sha256=sha256,
             delivery=delivery,
-            scope=name,
             status="rejected",
             reason_code=rejection.code,
             reason=str(rejection),
@@ -355,7 +442,8 @@ def open_reading(settings: Settings, path: Path, source: Source, delivery: str, 
         )
     with path.open("rb") as file:
         head = file.read(65536)
-    if source.format == "sie" or (source.format == "auto" and source.kind == "ledger" and is_sie(head)):
+    named_sie = path.suffix.lower() in (".se", ".si", ".sie")
+    if source.format == "sie" or (source.format == "auto" and source.kind == "ledger" and (named_sie or is_sie(head))):
         return read_sie(path, source, label=label)
     return read_table(path, source, delivery=delivery, max_unpacked_mb=settings.max_unpacked_mb, label=label)
 
@@ -375,6 +463,7 @@ def _read_and_store(
         _require_rows_add_up(label, summary, entities)
         _require_period(label, source, delivery, summary.period_from, summary.period_to)
         load = _record(label, delivery, name, source, load_id, sha256, summary, entities)
+        load.warnings += _bad_rows(incoming / "reject.parquet")
         checks = check_file(settings, load, incoming)
         load.checks = [vars(check) for check in checks]
         failed = [check for check in checks if not check.passed and check.severity == "ERROR"]
@@ -416,14 +505,48 @@ def _write_entities(folder: Path, reading: Reading, load_id: str, label: str) ->
             rows.rows += table.num_rows
             if rows.amount is not None:
                 rows.amount += _counted_amount(entity, table)
+            if entity == "ledger_line":
+                _count_months(rows, table)
     finally:
         for writer in writers.values():
             writer.close()
     return entities
 
 
+def _bad_rows(path: Path) -> list[str]:
+    """Say which rows could not be read and so do not count: the first three, and how many more."""
+    if not path.exists():
+        return []
+    bad = pq.read_table(path, columns=["source_row", "reason"], filters=[("is_bad", "==", True)])
+    told = []
+    for row in bad.slice(0, 3).to_pylist():
+        number, reason = row["source_row"], row["reason"]
+        told.append(str(Text(sv=f"rad {number} räknas inte: {reason}", en=f"row {number} does not count: {reason}")))
+    if bad.num_rows > len(told):
+        told.append(str(Text(sv=f"och {bad.num_rows - 3} rader till", en=f"and {bad.num_rows - 3} more rows")))
+    return told
+
+
+def _is_stored(settings: Settings, load: Load) -> bool:
+    """Tell whether the load's tables are still there; if somebody deleted one, the file is read again."""
+    return all((settings.raw / entity / f"{load.load_id}.parquet").exists() for entity in load.entities)
+
+
 def _constant(value: str, rows: int) -> pa.Array:
     return pa.repeat(pa.scalar(value, pa.string()), rows)
+
+
+def _count_months(rows: EntityRows, table: pa.Table) -> None:
+    """Add a chunk's rows and amounts to those of their months."""
+    counted = pc.equal(table["line_kind"], "TRANS")
+    amounts = pc.if_else(counted, table["amount"], pa.scalar(Decimal("0.00"), table.schema.field("amount").type))
+    lines = pa.table({"period": table["period"], "amount": amounts})
+    by_month = lines.group_by("period").aggregate([("amount", "sum"), ("period", "count")])
+    months = rows.months if rows.months is not None else {}
+    for row in by_month.to_pylist():
+        before, amount = months.get(row["period"], (0, Decimal(0)))
+        months[row["period"]] = (before + row["period_count"], amount + row["amount_sum"])
+    rows.months = months
 
 
 def _counted_amount(entity: str, table: pa.Table) -> Decimal:
@@ -459,18 +582,12 @@ def _record(
     summary: Summary,
     entities: dict[str, EntityRows],
 ) -> Load:
-    scope = name
-    if source.parts:
-        # Parts keep their names from month to month but for the date in them.
-        stem = "".join(ch for ch in Path(label).stem if not ch.isdigit())
-        scope += f":{stem.strip('-_ .')}"
-    if source.covers == "delivery":
-        scope += f":{delivery}"
-    if summary.forecast_round:
-        scope += f":{summary.forecast_round}"
     for entity, rows in entities.items():
         if rows.amount is not None or entity == "ledger_line":
             rows.period_from, rows.period_to = summary.entity_periods.get(entity, (summary.period_from, summary.period_to))
+    if "ledger_line" in entities and summary.file_format.startswith("SIE"):
+        # A SIE file states the whole year so far, a month without vouchers too; a table speaks for the months it has rows in.
+        entities["ledger_line"].months = None
     return Load(
         load_id=load_id,
         source=name,
@@ -478,7 +595,7 @@ def _record(
         file_name=label,
         sha256=sha256,
         delivery=delivery,
-        scope=scope,
+        settings_hash=settings_hash(source),
         status="accepted",
         loaded_at=register.now(),
         generated_on=summary.generated_on,
@@ -504,23 +621,24 @@ def _record(
     )
 
 
-def covered_periods(loads: Iterable[Load]) -> list[str]:
-    """Return the months that accepted ledger loads cover, for a person to choose among."""
-    return sorted({load.delivery for load in loads if load.kind == "ledger" and load.status == "accepted"})
-
-
-def superseded_ids(loads: Iterable[Load]) -> set[str]:
-    """Return the accepted loads that no longer count in any month because later ones of their scope cover all of it."""
+def superseded_ids(settings: Settings, loads: Iterable[Load]) -> set[str]:
+    """Return the loads that no longer count in any month: replaced, retired, or covered by later ones of their scope."""
     superseded: set[str] = set()
-    later: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    for load in sorted((load for load in loads if load.status == "accepted"), key=lambda load: load.order, reverse=True):
-        alive = not load.entities
-        for entity, rows in load.entities.items():
-            if rows.period_from is None or rows.period_to is None:
-                continue
-            spans = later.setdefault((load.scope, entity), [])
-            alive = alive or not any(first <= rows.period_from and rows.period_to <= last for first, last in spans)
-            spans.append((rows.period_from, rows.period_to))
-        if not alive and any(rows.period_from for rows in load.entities.values()):
+    later: dict[tuple[str, str], list[EntityRows]] = {}
+    for load in sorted(loads, key=lambda load: load.order, reverse=True):
+        if load.status not in ("accepted", "replaced"):
+            continue
+        if not counts(settings, load):
             superseded.add(load.load_id)
+            continue
+        spans = [(entity, span) for entity, rows in load.entities.items() for span in rows.spans if span.period_from]
+        covered = [
+            any((there.period_from or "") <= (span.period_from or "") and (span.period_to or "") <= (there.period_to or "")
+                for there in later.get((register.scope_of(settings, load), entity), []))
+            for entity, span in spans
+        ]  # fmt: skip
+        if spans and all(covered):
+            superseded.add(load.load_id)
+        for entity, span in spans:
+            later.setdefault((register.scope_of(settings, load), entity), []).append(span)
     return superseded

@@ -9,8 +9,11 @@ whether a file is accepted (`ingest`).
 
 from __future__ import annotations
 
+import fnmatch
+import hashlib
 import json
 import os
+import re
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -21,7 +24,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.readers.contract import LOAD, LOAD_ENTITY
-from orchestration.settings import Settings
+from orchestration.settings import Settings, Source
+
+#: Raised when a reader changes what it makes of a file, so that files are read again after an upgrade.
+READER_VERSION = 1
 
 
 @dataclass
@@ -32,6 +38,27 @@ class EntityRows:
     amount: Decimal | None = None
     period_from: str | None = None
     period_to: str | None = None
+    #: Rows and amount per month, where the load speaks only for the months that it has rows in (a ledger table).
+    months: dict[str, tuple[int, Decimal]] | None = None
+
+    def __post_init__(self) -> None:
+        self.amount = None if self.amount is None else Decimal(self.amount)
+        if self.months is not None:
+            self.months = {month: (rows, Decimal(amount)) for month, (rows, amount) in sorted(self.months.items())}
+
+    @property
+    def spans(self) -> list[EntityRows]:
+        """One item per unbroken span of months that the load speaks for; a register speaks for none and is one item."""
+        if self.months is None:
+            return [self]
+        spans: list[EntityRows] = []
+        for month, (rows, amount) in self.months.items():
+            if spans and next_month(spans[-1].period_to or "") == month:
+                last = spans[-1]
+                last.rows, last.amount, last.period_to = last.rows + rows, (last.amount or Decimal(0)) + amount, month
+            else:
+                spans.append(EntityRows(rows, amount, month, month))
+        return spans
 
 
 @dataclass
@@ -44,11 +71,13 @@ class Load:
     file_name: str
     sha256: str
     delivery: str
-    scope: str
-    status: str  # accepted, rejected, withdrawn
+    #: accepted; rejected; withdrawn (by a person); replaced (another file took its place in the delivery).
+    status: str
     reason_code: str = ""
     reason: str = ""
     loaded_at: str = ""  # ISO 8601, UTC
+    #: How the source was read; a load that was read in another way than the settings say now does not count.
+    settings_hash: str = ""
     generated_on: date | None = None
     file_format: str = ""
     encoding: str = ""
@@ -75,16 +104,68 @@ class Load:
         if isinstance(self.generated_on, str):
             self.generated_on = date.fromisoformat(self.generated_on)
         self.entities = {
-            name: rows
-            if isinstance(rows, EntityRows)
-            else EntityRows(**{**rows, "amount": None if rows["amount"] is None else Decimal(rows["amount"])})
-            for name, rows in self.entities.items()
+            name: rows if isinstance(rows, EntityRows) else EntityRows(**rows) for name, rows in self.entities.items()
         }
 
     @property
     def order(self) -> tuple:
         """Later deliveries win, then later exports, then later arrivals."""
         return (self.delivery, self.generated_on or date.min, self.loaded_at, self.file_name)
+
+
+def next_month(period: str) -> str:
+    """Return the month after 'YYYY-MM'; '' for ''."""
+    if not period:
+        return ""
+    year, month = int(period[:4]), int(period[5:])
+    return f"{year + month // 12:04d}-{month % 12 + 1:02d}"
+
+
+def settings_hash(source: Source) -> str:
+    """Return what tells two ways of reading a source apart (not which files it has, nor how deliveries add up)."""
+    how = source.model_dump_json(exclude={"files", "required", "covers", "parts"})
+    return hashlib.sha256(f"{READER_VERSION}|{how}".encode()).hexdigest()[:16]
+
+
+def claim(settings: Settings, name: str) -> tuple[str, Source] | None:
+    """Return the first source, in the order of `avvik.toml`, one of whose patterns matches the file name."""
+    for source_name, source in settings.sources.items():
+        if any(fnmatch.fnmatch(name.lower(), pattern.lower()) for pattern in source.files):
+            return source_name, source
+    return None
+
+
+def counts(settings: Settings, load: Load) -> bool:
+    """Tell whether a load counts under the settings as they are now.
+
+    It does if it is accepted, its source is the one that claims its file today, and it was read as the source says today. So a
+    renamed source, a corrected map or a turned sign never leaves two readings of one file in force.
+    """
+    found = claim(settings, Path(load.file_name).name)
+    return (
+        load.status == "accepted"
+        and found is not None
+        and found[0] == load.source
+        and settings_hash(found[1]) == load.settings_hash
+    )
+
+
+#: A date in a file name: 2025-03-31, 2025-03, 20250331, 202503.
+_DATE_IN_NAME = re.compile(r"(?<![0-9])(?:19|20)[0-9]{2}[-_.]?(?:0[1-9]|1[0-2])(?:[-_.]?(?:0[1-9]|[12][0-9]|3[01]))?(?![0-9])")
+
+
+def scope_of(settings: Settings, load: Load) -> str:
+    """Return what the load replaces and is replaced in: its source, with the part, delivery or forecast round if these add up."""
+    source = settings.sources[load.source]
+    scope = load.source
+    if source.parts:
+        # Parts keep their names from month to month but for the date in them.
+        scope += ":" + _DATE_IN_NAME.sub("", Path(load.file_name).stem).strip("-_ .").lower()
+    if source.covers == "delivery":
+        scope += f":{load.delivery}"
+    if load.forecast_round:
+        scope += f":{load.forecast_round}"
+    return scope
 
 
 def now() -> str:
@@ -126,11 +207,17 @@ def derive_tables(settings: Settings, loads: list[Load]) -> None:
     load_rows = []
     entity_rows = []
     for sequence, load in enumerate(loads, start=1):
-        row = {name: getattr(load, name, None) for name in LOAD.names if name not in ("sequence", "loaded_at")}
+        row = {name: getattr(load, name, None) for name in LOAD.names if name not in ("sequence", "loaded_at", "scope", "status")}
+        in_force = counts(settings, load)
+        row["scope"] = scope_of(settings, load) if in_force else load.source
+        # Accepted once, but its source is gone or reads differently now.
+        row["status"] = "retired" if load.status == "accepted" and not in_force else load.status
         load_rows.append({**row, "sequence": sequence, "loaded_at": datetime.fromisoformat(load.loaded_at)})
-        if load.status == "accepted":
+        if in_force:
             entity_rows += [
-                {"load_id": load.load_id, "entity": entity, **asdict(rows)} for entity, rows in sorted(load.entities.items())
+                {"load_id": load.load_id, "entity": entity, **{name: getattr(span, name) for name in LOAD_ENTITY.names[2:]}}
+                for entity, rows in sorted(load.entities.items())
+                for span in rows.spans
             ]
     for name, rows, schema in (("load", load_rows, LOAD), ("load_entity", entity_rows, LOAD_ENTITY)):
         path = settings.raw / f"{name}.parquet"

@@ -71,8 +71,7 @@ class Source(BaseModel):
 
 #: What a home without `avvik.toml` expects: SIE files, and tables whose file names say what they are.
 DEFAULT_SOURCES: dict[str, Source] = {
-    "sie": Source(kind="ledger", files=["*.se", "*.si", "*.sie"], format="sie"),
-    "ledger": Source(kind="ledger", files=["ledger*", "huvudbok*", "transaktioner*"]),
+    "ledger": Source(kind="ledger", files=["*.se", "*.si", "*.sie", "ledger*", "huvudbok*", "transaktioner*"]),
     "budget": Source(kind="budget", files=["budget*"]),
     "forecast": Source(kind="forecast", files=["forecast*", "prognos*"]),
     "organisation": Source(kind="organisation", files=["organisation*", "ansvar*"]),

@@ -32,10 +32,11 @@ stated as (
     select
         load_id,
         entity,
-        row_count,
-        amount
+        sum(row_count) as row_count,
+        sum(amount) as amount
     from {{ ref("stg_raw__load_entities") }}
     where entity in ('ledger_line', 'period_balance', 'year_balance', 'budget_line', 'forecast_line')
+    group by load_id, entity
 )
 
 select

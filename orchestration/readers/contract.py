@@ -199,10 +199,11 @@ ENTITIES: dict[str, pa.Schema] = {
 }
 
 #: The register of loads as dbt sees it: `raw/load.parquet`, derived from the JSON files in `raw/load/`. One row per load that was
-#: tried. status: accepted, rejected. delivery is the inbox folder (YYYY-MM). sequence orders loads: delivery, then the file's own
-#: date of generation, then the order in which they were taken in; the highest wins where two loads cover the same scope.
-#: scope names what a load replaces: the source, with the part of a delivery, the delivery or the forecast round where the source
-#: says so. Of two accepted loads with the same scope, the later one wins in every period that both cover, entity by entity.
+#: tried. status: accepted (it counts), rejected, withdrawn (by a person), replaced (by another file of its delivery), retired
+#: (its source is gone or reads differently now). delivery is the inbox folder (YYYY-MM). sequence orders loads: delivery, then the
+#: file's own date of generation, then the order in which they were taken in; the highest wins where two loads cover the same
+#: scope. scope names what a load replaces: the source, with the part of a delivery, the delivery or the forecast round where the
+#: source says so. Of two accepted loads with the same scope, the later one wins in every period that both cover, per entity.
 LOAD = pa.schema(
     [
         ("load_id", TEXT),
@@ -235,9 +236,9 @@ LOAD = pa.schema(
     ]
 )
 
-#: `raw/load_entity.parquet`: one row per accepted load and entity that it filled. period_from/period_to bound what it covers
-#: (null for registers). rows are output rows; amount is the sum of those that count (no RTRANS, BTRANS) in the ledger's sign,
-#: null for entities without amounts.
+#: `raw/load_entity.parquet`: one row per load that counts, entity that it filled and unbroken span of months that it speaks for
+#: (period_from/period_to; null for registers). rows are output rows; amount is the sum of those that count (no RTRANS, BTRANS) in
+#: the ledger's sign, null for entities without amounts.
 LOAD_ENTITY = pa.schema(
     [
         ("load_id", TEXT),
