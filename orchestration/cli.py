@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 #: Warnings that a run prints; the rest are in the UI.
 _SHOWN_WARNINGS = 12
 
-console = Console(highlight=False)
+console = Console(highlight=False, emoji=False)
 if not console.is_terminal:
     console.width = 200  # a file or a pipe has no edge to fold at
-problems = Console(stderr=True, highlight=False)
+problems = Console(stderr=True, highlight=False, emoji=False)
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
 _HOME = click.option(
@@ -134,7 +134,8 @@ def _run(settings: Settings, periods: list[str]) -> int:
         markup=False,
     )
     unclaimed = [f"{file.file_name}: {file.reason}" for file in files if file.status == "unclaimed"]
-    warnings = [*unclaimed, *result.warnings]
+    notes = [note for delivery in result.deliveries for note in delivery.notes]
+    warnings = [*notes, *unclaimed, *result.warnings]
     for line in warnings[:_SHOWN_WARNINGS]:
         console.print(f"  ! {line}", style="yellow", markup=False, soft_wrap=True)
     if len(warnings) > _SHOWN_WARNINGS:

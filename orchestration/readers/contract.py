@@ -200,8 +200,8 @@ ENTITIES: dict[str, pa.Schema] = {
 
 #: The register of loads as dbt sees it: `raw/load.parquet`, derived from the JSON files in `raw/load/`. One row per load that was
 #: tried. status: accepted (it counts), rejected, withdrawn (by a person), replaced (by another file of its delivery), retired
-#: (its source is gone or reads differently now). delivery is the inbox folder (YYYY-MM). sequence orders loads: delivery, then the
-#: file's own date of generation, then the order in which they were taken in; the highest wins where two loads cover the same
+#: (its source is gone or reads differently now). delivery is the inbox folder (YYYY-MM). sequence orders loads: delivery, the
+#: file's own date of generation, the order in which they were taken in; the highest wins where two loads cover the same
 #: scope. scope names what a load replaces: the source, with the part of a delivery, the delivery or the forecast round where the
 #: source says so. Of two accepted loads with the same scope, the later one wins in every period that both cover, per entity.
 LOAD = pa.schema(
