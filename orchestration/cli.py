@@ -179,9 +179,27 @@ def demo(home: Path, seed: int) -> None:
 @click.option("--sign", "style", type=click.Choice(["natural", "ledger"]), default="natural", show_default=True,
               help="natural: income +, cost −; ledger: income −, cost +. A positive deviation is favourable in both")  # fmt: skip
 @click.option("--kr", is_flag=True, help="Whole kronor instead of tkr")
-def report(home: Path, unit: str | None, period: str | None, style: str, kr: bool) -> None:
-    """Print the follow-up table of a unit from the published marts."""
-    _print_table(load_settings(home), unit, period, style, not kr)
+@click.option("--write", is_flag=True, help="Write reports/YYYY-MM/ as HTML, Excel and PDF, for --unit or all offices")
+def report(home: Path, unit: str | None, period: str | None, style: str, kr: bool, write: bool) -> None:
+    """Print the follow-up table of a unit from the published marts, or write the report documents."""
+    settings = load_settings(home)
+    if not write:
+        _print_table(settings, unit, period, style, not kr)
+        return
+    from orchestration.report.options import ReportOptions
+    from orchestration.report.table import read_table
+    from orchestration.report.write import write_reports
+
+    month = read_table(settings, unit, period).period
+    with _progress(Text(sv="skriver rapporter", en="writing reports")) as progress:
+        written = write_reports(
+            settings,
+            month,
+            [unit] if unit else None,
+            lambda step: progress(str(step), 0, 0),
+            options=ReportOptions(sign_style="ledger" if style == "ledger" else "natural"),
+        )
+    console.print(f"{len(written)}: {settings.home / 'reports' / month}", markup=False, soft_wrap=True)
 
 
 def _print_table(settings: Settings, unit: str | None, period: str | None, sign: str, thousands: bool) -> None:

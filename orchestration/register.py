@@ -23,6 +23,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from orchestration.errors import AvvikError, Text
 from orchestration.readers.contract import LOAD, LOAD_ENTITY
 from orchestration.settings import Settings, Source
 
@@ -180,7 +181,14 @@ def read_loads(settings: Settings) -> list[Load]:
     known = {f.name for f in fields(Load)}
     loads = []
     for path in settings.loads.glob("*.json"):
-        record = json.loads(path.read_text(encoding="utf-8"))
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            broken = Text(
+                sv=f"{path} är skadad. Ta bort filen och kör om leveransen: då läses dess fil på nytt.",
+                en=f"{path} is damaged. Remove it and run the delivery again: its file is then read anew.",
+            )
+            raise AvvikError(broken) from error
         loads.append(Load(**{key: value for key, value in record.items() if key in known}))
     return sorted(loads, key=lambda load: load.order)
 

@@ -67,3 +67,19 @@ def test_the_follow_up_equals_the_files_own_totals(shared: Path, home: Path, nam
         ).fetchone()
     assert stated(export, RES.format(year=0)) != 0
     assert totals == (stated(export, RES.format(year=0)), stated(export, PBUDGET.format(year=0)))
+
+
+def test_the_example_files_run(home: Path) -> None:
+    """What `avvik inputs --write` shows is what `avvik run` takes."""
+    folder = home / "inbox" / "2015-03"
+    for arguments in (["inputs", "--write", str(folder)], ["run", "--home", str(home), "--period", "2015-03"]):
+        result = subprocess.run([AVVIK, *arguments], capture_output=True, text=True, timeout=300, check=False)
+        assert result.returncode == 0, result.stdout + result.stderr
+    with duckdb.connect(str(home / "published" / "reporting.duckdb"), read_only=True) as connection:
+        lines = dict(
+            connection.execute(
+                "select report_line, outcome_period from marts.follow_up where unit_code = 'KOMMUN' and report_period = '2015-03'"
+            ).fetchall()
+        )
+    assert lines["net"] == Decimal("-348900.50")
+    assert lines["internal_income"] == Decimal("12000.00")

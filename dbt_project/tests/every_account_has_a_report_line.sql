@@ -1,7 +1,7 @@
 {{ check(
     "int_amount",
-    sv="Kontot {account} används ({row_count} rader, {amount} kr, år {fiscal_year}, {amount_type}) men inget kontointervall för det finns i report_line_account. Lägg till ett intervall.",
-    en="Account {account} is used ({row_count} rows, SEK {amount}, year {fiscal_year}, {amount_type}) but no account range in report_line_account covers it. Add a range.",
+    sv="Kontot {account} används ({row_count} rader, {amount} kr, år {fiscal_year}, {amount_type}) men ingen rapportrad täcker det. Lägg till en rad i er karta över konton (avvik inputs report_lines).",
+    en="Account {account} is used ({row_count} rows, SEK {amount}, year {fiscal_year}, {amount_type}) but no report line covers it. Add a row to your map of accounts (avvik inputs report_lines).",
 ) }}
 
 select

@@ -150,7 +150,7 @@ _CODES = (
         "Motpart: avgör om raden är intern eller extern",
         "Counterparty (motpart): decides whether the row is internal or external",
         "Motpart, Mp, Mpt, Motp, Motpartskod, Counterparty",
-        "871",
+        "330",
     ),
 )
 
@@ -422,7 +422,7 @@ _KINDS = (
                 "48 500,00",
             ),
             ("B", "311", "2015-03-25", "201503", "5020", "1100", "0201", "", "", "Månadslöner", "", "", "312 400,50"),
-            ("I", "77", "2015-03-31", "201503", "3411", "1100", "0201", "P12", "871", "Internhyra mars", "", "", "-12 000,00"),
+            ("I", "77", "2015-03-31", "201503", "3411", "1100", "0201", "P12", "330", "Internhyra mars", "", "", "-12 000,00"),
         ),
     ),
     InputKind(
@@ -470,7 +470,7 @@ _KINDS = (
         },
         example=(
             ("2015", "5020", "1100", "0201", "", *["310 000"] * 3, *["318 000"] * 9),
-            ("2015", "3411", "1100", "0201", "871", *["-12 000"] * 12),
+            ("2015", "3411", "1100", "0201", "330", *["-12 000"] * 12),
         ),
     ),
     InputKind(
@@ -606,7 +606,7 @@ _KINDS = (
         ),
         key=("code",),
         example_headers={"dimension": "Koddel", "code": "Kod", "name": "Benämning"},
-        example=(("Verksamhet", "0201", "Kommunledning"), ("Projekt", "P12", "Ny simhall"), ("Motpart", "871", "Kommuninternt")),
+        example=(("Verksamhet", "0201", "Kommunledning"), ("Projekt", "P12", "Ny simhall"), ("Motpart", "330", "Fastighet")),
     ),
     InputKind(
         name="report_lines",
@@ -675,9 +675,16 @@ _KINDS = (
             "report_line": "Rapportrad",
         },
         example=(
-            ("2015", "30", "36", "extern", "Externa intäkter"),
-            ("2015", "30", "36", "intern", "Interna intäkter"),
-            ("2015", "50", "58", "alla", "Personalkostnader inkl PO"),
+            ("", "1", "2", "alla", "balance"),
+            ("", "3", "3", "extern", "Externa intäkter"),
+            ("", "3", "3", "intern", "Interna intäkter"),
+            ("", "5", "5", "alla", "Personalkostnader inkl PO"),
+            ("", "60", "60", "intern", "Internhyror"),
+            ("", "4", "4", "extern", "Övriga externa kostnader"),
+            ("", "4", "4", "intern", "Övriga interna kostnader"),
+            ("", "6", "7", "extern", "Övriga externa kostnader"),
+            ("", "6", "7", "intern", "Övriga interna kostnader"),
+            ("", "8", "8", "alla", "financial"),
         ),
     ),
     InputKind(
@@ -724,7 +731,7 @@ _KINDS = (
         ),
         key=("prefix_from",),
         example_headers={"prefix_from": "Från motpart", "prefix_to": "Till motpart", "counterparty_group": "Grupp"},
-        example=(("87", "88", "intern"), ("5", "7", "koncernbolag")),
+        example=(("1", "4", "intern"), ("5", "7", "koncernbolag"), ("8", "9", "extern")),
     ),
 )
 

@@ -41,6 +41,8 @@ _SHIFT = {"kr": 0, "tkr": 3, "mkr": 6}
 _ACCOUNT = re.compile(r"(?=.*\d)[0-9A-Za-zÅÄÖåäö][0-9A-Za-zÅÄÖåäö._/-]{0,19}")
 _YEAR = re.compile(r"((?:19|20)\d\d)(?:\.0+)?")
 _LONGEST_CODE = 100
+#: What an error page looks like that a web server appended to an export.
+_MARKUP = re.compile(r"<(?:!doctype|html|head|body|script|title)\b", re.IGNORECASE)
 #: Codes that have no text beside them; most rows have one of their own, so they are not read value by value.
 _PLAIN = ("voucher_series", "voucher_number", "reference")
 _SHOWN = 200
@@ -513,6 +515,15 @@ class TableReading:
             return self._reject(row, code, text, cells, False), ""
         if columns.blank[k] and code not in ("ragged", "nul", "error_cell"):
             key = any(self._cell(cells, name) for name in self.kind.key)
+            if _MARKUP.search(" ".join(filled)):
+                raise FileRejected(
+                    "not_a_table",
+                    Place(self.label, row=row),
+                    Text(
+                        sv="här övergår filen i en webbsida, troligen ett felmeddelande: exporten avbröts. Exportera igen",
+                        en="here the file turns into a web page, probably an error message: the export was cut off. Export again",
+                    ),
+                )
             if len(filled) == 1 or (self.kind.amount_fields and not key):
                 return self._reject(row, "text_row", Text(sv="text utan belopp", en="text without an amount"), cells, False), ""
             if code == "no_amount":

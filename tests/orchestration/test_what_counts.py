@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from orchestration import ingest
+from orchestration.errors import AvvikError
 from orchestration.settings import Settings, load_settings
 
 HEAD = "Ansvar;Konto;Datum;Belopp"
@@ -204,3 +205,22 @@ def test_the_same_history_in_any_order_gives_the_same_total(home: Path, covers: 
     (home.parent / "other" / "inbox").symlink_to(home / "inbox")
     run(backwards, "2025-03", "2025-02", "2025-01")
     assert outcome(forwards) == outcome(backwards) == Decimal("3000.00")
+
+
+def test_an_export_that_turns_into_an_error_page_is_refused(home: Path) -> None:
+    settings = settings_of(home)
+    path = write(home, "2025-01", "huvudbok.csv", month("2025-01"))
+    path.write_text(path.read_text() + "<html><body>Session expired</body></html>\n")
+    [problem] = run(settings, "2025-01")
+    assert "web page" in problem
+    assert "row 12" in problem
+
+
+def test_a_damaged_register_file_is_named(home: Path) -> None:
+    settings = settings_of(home)
+    write(home, "2025-01", "huvudbok.csv", month("2025-01"))
+    run(settings, "2025-01")
+    [record] = settings.loads.glob("*.json")
+    record.write_text(record.read_text()[:40])
+    with pytest.raises(AvvikError, match=record.name):
+        run(settings, "2025-01")

@@ -1,0 +1,700 @@
+"""Swedish sentences from the numbers of a report.
+
+What belongs here: words. Every sentence states numbers of the model or of a cause, and nothing that data does not say; what a
+person knows besides is a comment and is kept apart. What does not: arithmetic beyond choosing what is largest, and HTML.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from orchestration.report.causes import Cause, Explained
+from orchestration.report.model import ZERO, LineFacts, Rate, Report
+from orchestration.report.numbers import listed, money, month_name, month_year, number, percent
+
+_QUARTER = Decimal("0.25")
+_UNIT_SHARE = Decimal("0.7")
+_MONTH_SHARE = Decimal("0.6")
+_KEPT = Decimal("0.8")
+_HUNDREDTH = Decimal("0.01")
+_LEAST = Decimal(1000)
+
+
+@dataclass(frozen=True)
+class Paragraph:
+    """A lead in bold and the sentences after it.
+
+    `explained` where it is about one line's deviation in the period, `unit` where it is about a unit below the report's.
+    """
+
+    lead: str
+    sentences: list[str]
+    line: str = ""
+    explained: Explained | None = None
+    unit: str = ""
+
+    @property
+    def text(self) -> str:
+        """Lead and sentences."""
+        return f"{self.lead} {' '.join(self.sentences)}"
+
+
+@dataclass
+class Words:
+    """All running text of a report, in the order of the printed reports."""
+
+    title: str
+    summary: list[str] = field(default_factory=list)
+    result: list[str] = field(default_factory=list)
+    deviations: list[Paragraph] = field(default_factory=list)
+    after_deviations: list[str] = field(default_factory=list)
+    units: list[Paragraph] = field(default_factory=list)
+    forecast: list[str] = field(default_factory=list)
+    forecast_lines: list[str] = field(default_factory=list)
+    risk: list[str] = field(default_factory=list)
+    risks: list[Paragraph] = field(default_factory=list)
+
+    def plain(self) -> str:
+        """Return the text about the report's own unit as plain paragraphs: what its table can be asked about."""
+        bullets = [f"- {p.lead} {' '.join(p.sentences)}" for p in self.deviations]
+        risks = [f"- {p.lead}. {' '.join(p.sentences)}" for p in self.risks]
+        parts = [
+            self.title,
+            "Sammanfattning",
+            *self.summary,
+            "Ekonomiskt utfall och prognos",
+            " ".join(self.result),
+            *bullets,
+            *self.after_deviations,
+            "Prognos",
+            *self.forecast,
+            *(f"- {sentence}" for sentence in self.forecast_lines),
+            "Riskbedömning",
+            *self.risk,
+            *risks,
+        ]
+        return "\n\n".join(part for part in parts if part)
+
+
+def write(report: Report, explained: Sequence[Explained]) -> Words:
+    """Return the text of a report. `explained`: the lines that matter, largest deviation first."""
+    words = Words(title=f"{report.name}: ekonomisk uppföljning per {month_year(report.period)}")
+    shown = list(explained[: report.options.max_deviations])
+    words.summary = _summary(report, shown)
+    words.result = _result(report, shown)
+    words.deviations = [_deviation(report, found) for found in shown]
+    words.after_deviations = _after(report, explained, shown)
+    words.units = _unit_paragraphs(report)
+    words.forecast = _forecast(report)
+    words.forecast_lines = _forecast_lines(report)
+    words.risks = _risks(report, explained)
+    words.risk = _risk_intro(report, words.risks)
+    return words
+
+
+# How lines are spoken of
+
+
+def cost_form(report: Report) -> bool:
+    """Whether the net is spoken of as a net cost (nettokostnad); else as a result, which may have either sign."""
+    net = report.net
+    amounts = (net.outcome, net.budget, net.budget_year, net.forecast or ZERO)
+    return not report.has("financial") and all(amount <= 0 for amount in amounts)
+
+
+def compared(line: LineFacts, deviation: Decimal, *, cost: bool = True) -> str:
+    """Return '2,1 mkr lägre än budget' of a favourable cost deviation; net results and financial items are better or worse."""
+    if abs(deviation) < _LEAST / 2:
+        return "i linje med budget"
+    if line.kind == "other" or (line.kind == "net" and not cost):
+        word = "bättre" if deviation > 0 else "sämre"
+    else:
+        word = "högre" if (deviation > 0) == (line.kind == "income") else "lägre"
+    return f"{money(deviation)} {word} än budget"
+
+
+def _of_budget(deviation: Decimal, budget: Decimal) -> str:
+    if abs(budget) < _LEAST:
+        return ""
+    share = abs(deviation) / abs(budget)
+    return f" ({percent(share, 1 if share < _HUNDREDTH else 0)})"
+
+
+def _surplus(deviation: Decimal) -> str:
+    return "överskott" if deviation > 0 else "underskott"
+
+
+# Summary and result
+
+
+def _net_sentence(report: Report) -> str:
+    net, cost = report.net, cost_form(report)
+    if cost:
+        return f"Periodens nettokostnad uppgår till {money(net.outcome)}. Det är {compared(net, net.deviation)}."
+    return f"Periodens resultat uppgår till {money(net.outcome, sign=True)}. Det är {compared(net, net.deviation, cost=False)}."
+
+
+def _headline(report: Report) -> str:
+    net = report.net
+    if abs(net.deviation) < _LEAST / 2:
+        return "Periodens utfall är i linje med budget."
+    return f"Periodens utfall visar ett {_surplus(net.deviation)} på {money(net.deviation)} jämfört med budget."
+
+
+def _summary(report: Report, shown: Sequence[Explained]) -> list[str]:
+    first = [_headline(report)]
+    if shown:
+        top = shown[0]
+        first.append(f"Störst är avvikelsen på raden {top.line.label}: {compared(top.line, top.amount)} för perioden.")
+        profile = _profile_of(top)
+        if profile:
+            first.append(_profile_short(top, profile))
+        others = [f"{found.line.label} ({money(found.amount, sign=True)})" for found in shown[1:4]]
+        if others:
+            first.append(f"Därefter kommer {listed(others)}.")
+    else:
+        first.append("Ingen rad avviker så mycket att den behöver förklaras.")
+    second = [_forecast_headline(report)] if report.rest else []
+    rate = report.rate(report.net)
+    if rate:
+        second.append(_rate_sentence(report, rate, "Den"))
+        top_driver = next((driver for driver in _drivers(report, rate) if driver.change is not None), None)
+        if top_driver and top_driver.change is not None and abs(top_driver.change) >= report.options.forecast_jump:
+            second.append(f"Det drivs främst av raden {top_driver.line.label} ({percent(top_driver.change, plus=True)}).")
+    units = _units(report)
+    third = [units] if units else []
+    if shown:
+        third.append(_explained_share(shown))
+    return [" ".join(part) for part in (first, second) if part] + third
+
+
+def _units(report: Report) -> str:
+    """Which units below the report's have the largest surplus and deficit of the period."""
+    nets = [(child.lines["net"].deviation, child.name) for child in report.children if "net" in child.lines]
+    least = max(abs(report.net.deviation) / 10, _LEAST)
+    plus = sorted(((amount, name) for amount, name in nets if amount >= least), reverse=True)[:2]
+    minus = sorted((amount, name) for amount, name in nets if amount <= -least)[:3]
+    if len(nets) < 2:
+        return ""
+    parts = []
+    for word, found in (("överskott", plus), ("underskott", minus)):
+        if found:
+            names = listed([f"{name} ({money(amount, sign=True)})" for amount, name in found])
+            parts.append(f"störst {word} hos {names}")
+    return f"Bland enheterna finns {', och '.join(parts)}." if parts else ""
+
+
+def _explained_share(shown: Sequence[Explained]) -> str:
+    total = sum((abs(found.amount) for found in shown), ZERO)
+    known = sum((found.share * abs(found.amount) for found in shown), ZERO)
+    if known == 0 and any(found.causes for found in shown):
+        return (
+            "De orsaker som går att belägga i data drar åt andra hållet än avvikelserna, som därför är oförklarade i sin helhet "
+            "och behöver en kommentar från verksamheten."
+        )
+    if known == 0:
+        return "Data visar var avvikelserna finns men ger ingen orsak till dem. Orsakerna behöver anges av verksamheten."
+    return (
+        f"Av de väsentliga radavvikelserna, sammanlagt {money(total)} utan hänsyn till tecken, "
+        f"har {percent(known / total)} en orsak som går att belägga i data. "
+        "Resten är oförklarad och behöver en kommentar från verksamheten."
+    )
+
+
+def _result(report: Report, shown: Sequence[Explained]) -> list[str]:
+    found = [_net_sentence(report)]
+    if shown:
+        found.append("Bakom resultatet kan utläsas:")
+    return found
+
+
+# One deviation
+
+
+def _profile_of(found: Explained) -> Cause | None:
+    return next((cause for cause in found.causes if cause.kind == "budget_profile"), None)
+
+
+def _early(line: LineFacts, cause: Cause) -> str:
+    return "tidigt" if cause.facts["share"] > cause.facts["reference"] else "sent"
+
+
+def _works_with(found: Explained, cause: Cause) -> bool:
+    return (cause.amount > 0) == (found.amount > 0)
+
+
+def _profile_short(found: Explained, cause: Cause) -> str:
+    early = _early(found.line, cause)
+    if cause.facts["flat"]:
+        if _works_with(found, cause):
+            size = money(min(abs(cause.amount), abs(found.amount)))
+            return (
+                f"Av den är {size} en följd av att budgeten ligger i tolftedelar, medan beloppen i fjol kom {_opposite(early)}."
+            )
+        return f"Budgeten ligger i tolftedelar, vilket döljer ytterligare {money(cause.amount)} jämfört med fjolårets fördelning."
+    if _works_with(found, cause):
+        if abs(cause.amount) >= abs(found.amount):
+            return f"Hela den avvikelsen är en följd av att budgeten ligger {early} på året."
+        share = percent(cause.amount / found.amount)
+        return f"Av den är {money(cause.amount)} ({share}) en följd av att budgeten ligger {early} på året."
+    return f"Budgeten ligger {early} på året, vilket döljer ytterligare {money(cause.amount)}."
+
+
+def _opposite(word: str) -> str:
+    return "sent på året" if word == "tidigt" else "tidigt på året"
+
+
+def _profile_sentences(found: Explained, cause: Cause) -> list[str]:
+    early, facts = _early(found.line, cause), cause.facts
+    even = facts["reference"] == facts["even"]
+    basis = "vid jämn fördelning" if even else "med fjolårets fördelning"
+    flat = (
+        f"Budgeten ligger i tolftedelar ({percent(facts['share'], 1)} i perioden), "
+        f"men i fjol kom {percent(facts['reference'], 1)} av årets belopp under de här månaderna."
+    )
+    sentences = [
+        flat
+        if facts["flat"]
+        else f"Budgeten ligger {early} på året: perioden har {percent(facts['share'], 1)} av årets budget, "
+        f"mot {percent(facts['reference'], 1)} {basis}."
+    ]
+    other = f"skulle avvikelsen ha varit {money(found.amount - cause.amount, sign=True)}"
+    if _works_with(found, cause):
+        share = min(cause.amount / found.amount, Decimal(1))
+        sentences.append(f"Med den fördelningen {other}; {percent(share)} av avvikelsen är alltså budgetens fördelning.")
+    else:
+        sentences.append(f"Med den fördelningen {other}; budgetens fördelning döljer alltså {money(cause.amount)}.")
+    history = facts.get("effect_history")
+    if history is not None and (history > 0) != (cause.amount > 0):
+        sentences.append(
+            f"Enligt fjolårets fördelning ({percent(facts['history'], 1)}) pekar effekten åt andra hållet, så orsaken är osäker."
+        )
+    return sentences
+
+
+def _deviation(report: Report, found: Explained) -> Paragraph:
+    line = found.line
+    sentences: list[str] = []
+    for cause in found.causes:
+        if cause.kind == "budget_profile":
+            sentences += _profile_sentences(found, cause)
+    nothing = [cause for cause in found.causes if cause.kind == "nothing_booked"]
+    if nothing:
+        what = "intäkt" if line.kind == "income" else "kostnad"
+        units = listed([f"{cause.unit} (budget {money(cause.facts['budget'])})" for cause in nothing])
+        sentences.append(f"Ingen {what} är bokförd i perioden hos {units}.")
+    for cause in found.causes:
+        if cause.kind in ("late", "earlier_year"):
+            word = "är bokfört efter perioden men avser den" if cause.kind == "late" else "avser tidigare år"
+            sentences.append(f"En del av avvikelsen, {money(cause.amount, sign=True)}, {word}.")
+    sentences += _where(report, found)
+    sentences += _when(report, found)
+    sentences += _accounts(report, found)
+    sentences += _largest_voucher(report, found)
+    sentences += _unexplained(found)
+    sentences += _line_forecast(report, line)
+    lead = f"{line.label} är {compared(line, found.amount)} för perioden{_of_budget(found.amount, line.budget)}."
+    return Paragraph(lead, sentences, line.key, found)
+
+
+def _where(report: Report, found: Explained) -> list[str]:
+    booked = {cause.unit for cause in found.causes if cause.kind == "nothing_booked"}
+    parts = [
+        (child.lines[found.line.key].deviation, child.name)
+        for child in report.children
+        if found.line.key in child.lines and child.name not in booked
+    ]
+    if len(report.children) < 2:
+        return []
+    same = sorted((part for part in parts if (part[0] > 0) == (found.amount > 0)), key=lambda part: -abs(part[0]))
+    least = abs(found.amount) / 10
+    chosen: list[tuple[Decimal, str]] = []
+    for part in same[:3]:
+        if abs(part[0]) < least or sum((abs(p[0]) for p in chosen), ZERO) >= abs(found.amount) * _UNIT_SHARE:
+            break
+        chosen.append(part)
+    against = [part for part in parts if (part[0] > 0) != (found.amount > 0) and abs(part[0]) >= abs(found.amount) * _QUARTER]
+    against = sorted(against, key=lambda part: -abs(part[0]))[:2]
+    sentences = []
+    if chosen:
+        names = listed([f"{name} ({money(amount, sign=True)})" for amount, name in chosen])
+        start = "I övrigt finns avvikelsen" if booked else "Avvikelsen finns"
+        sentences.append(f"{start} främst hos {names}.")
+    if against:
+        names = listed([f"{name} ({money(amount, sign=True)})" for amount, name in against])
+        sentences.append(f"Åt andra hållet drar {names}.")
+    return sentences
+
+
+def _when(report: Report, found: Explained) -> list[str]:
+    months = report.series.get(found.line.key, [])
+    if len(months) < 3:
+        return []
+    top = max(months, key=lambda month: month.deviation * (1 if found.amount > 0 else -1))
+    if (top.deviation > 0) != (found.amount > 0) or abs(top.deviation) < abs(found.amount) * _MONTH_SHARE:
+        return []
+    return [f"Den uppstod till stor del i {month_name(top.period)} ({money(top.deviation, sign=True)})."]
+
+
+def _accounts(report: Report, found: Explained) -> list[str]:
+    changes = [
+        (account.outcome - account.previous, account)
+        for account in report.accounts
+        if account.line == found.line.key and account.previous is not None
+    ]
+    matching = [
+        (change, account)
+        for change, account in changes
+        if (change > 0) == (found.amount > 0) and abs(change) >= abs(found.amount) * _QUARTER
+    ]
+    matching.sort(key=lambda item: -abs(item[0]))
+    if not matching:
+        return []
+    income = found.line.kind == "income"
+    named = []
+    for change, account in matching[:2]:
+        word = "ökat" if (change > 0) == income else "minskat"
+        named.append(f"konto {account.account} {account.name} {word} med {money(change)}")
+    year = int(report.period[:4]) - 1
+    return [f"Jämfört med samma månader {year} har {listed(named)}."]
+
+
+def _largest_voucher(report: Report, found: Explained) -> list[str]:
+    if found.amount > 0 or found.line.kind == "income":
+        return []
+    vouchers = [voucher for voucher in report.vouchers if voucher.line == found.line.key and voucher.amount < 0]
+    if not vouchers or abs(vouchers[0].amount) < abs(found.amount) * _QUARTER:
+        return []
+    top = vouchers[0]
+    return [f"Periodens största verifikation på raden är {top.voucher} ({top.account_name}, {money(top.amount)})."]
+
+
+def _unexplained(found: Explained) -> list[str]:
+    if not found.causes:
+        return ["Data ger ingen orsak: hela avvikelsen är oförklarad."]
+    left = found.unexplained
+    if abs(left) < _LEAST:
+        return ["Därmed är hela avvikelsen förklarad."]
+    if abs(left) > abs(found.amount):
+        return [
+            f"Oförklarat återstår {money(left, sign=True)}, mer än själva avvikelsen, eftersom det kända drar åt andra hållet."
+        ]
+    return [f"Oförklarat återstår {money(left, sign=True)} ({percent(abs(left) / abs(found.amount))})."]
+
+
+def _line_forecast(report: Report, line: LineFacts) -> list[str]:
+    if line.deviation_forecast is None:
+        return []
+    year, period = line.deviation_forecast, line.deviation
+    if abs(year) < max(_LEAST, abs(period) / 20):
+        return ["Prognosen för helåret ligger på budget, så avvikelsen väntas jämna ut sig under resten av året."]
+    if not report.rest:
+        return [f"I prognosen för helåret var raden {compared(line, year)}."]
+    comparison = f"I prognosen för helåret är raden {compared(line, year)}"
+    if (year > 0) != (period > 0):
+        return [f"{comparison}: avvikelsen väntas vända under resten av året."]
+    if abs(year) < abs(period) * _KEPT:
+        return [f"{comparison}: en del av periodens avvikelse väntas försvinna under resten av året."]
+    if abs(year) > abs(period) / _KEPT:
+        return [f"{comparison}: avvikelsen väntas växa under resten av året."]
+    return [f"{comparison}: avvikelsen väntas bestå."]
+
+
+def _after(report: Report, explained: Sequence[Explained], shown: Sequence[Explained]) -> list[str]:
+    sentences = []
+    rest = explained[len(shown) :]
+    if rest:
+        names = listed([f"{found.line.label} ({money(found.amount, sign=True)})" for found in rest])
+        sentences.append(f"Också {names} avviker väsentligt för perioden.")
+    return sentences
+
+
+def _unit_paragraphs(report: Report) -> list[Paragraph]:
+    """One paragraph for each unit below that deviates; for the municipality and its committees, whose units are offices."""
+    if report.level > 1 or len(report.children) < 2:
+        return []
+    chosen = []
+    for child in report.children:
+        net = child.lines.get("net")
+        if net and (report.material(net.deviation, net.budget) or report.material(net.deviation_forecast, net.budget_year)):
+            chosen.append((net, child))
+    chosen.sort(key=lambda item: -abs(item[0].deviation))
+    paragraphs = []
+    for net, child in chosen[: report.options.max_deviations]:
+        lines = [
+            line for line in child.lines.values() if not line.is_total and abs(line.deviation) >= abs(net.deviation) * _QUARTER
+        ]
+        lines = sorted(lines, key=lambda line: -abs(line.deviation))[:3]
+        sentences = []
+        if lines:
+            sentences.append(
+                f"Störst avvikelse har {listed([f'{line.label} ({money(line.deviation, sign=True)})' for line in lines])}."
+            )
+        if net.deviation_forecast is not None:
+            sentences.append(f"Prognosen för helåret {_year_position(net)}.")
+        else:
+            sentences.append("Prognos saknas.")
+        lead = f"{child.name} är {compared(net, net.deviation, cost=False)} för perioden{_of_budget(net.deviation, net.budget)}."
+        paragraphs.append(Paragraph(lead, sentences, unit=child.code))
+    return paragraphs
+
+
+# Forecast
+
+
+def _forecast_headline(report: Report) -> str:
+    net = report.net
+    if net.forecast is None or net.deviation_forecast is None:
+        return "Någon prognos för helåret finns inte för perioden."
+    if cost_form(report):
+        return f"Prognosen för helåret är en nettokostnad på {money(net.forecast)}, {compared(net, net.deviation_forecast)}."
+    return (
+        f"Prognosen för helåret är ett resultat på {money(net.forecast, sign=True)}, "
+        f"{compared(net, net.deviation_forecast, cost=False)}."
+    )
+
+
+def _rate_sentence(report: Report, rate: Rate, subject: str = "Prognosen") -> str:
+    """The monthly rate that the forecast implies for the rest of the year, against the rate so far."""
+    change = rate.change
+    if cost_form(report) and change is not None:
+        if abs(change) < Decimal("0.005"):
+            return f"{subject} förutsätter samma takt som hittills, {money(rate.so_far)} per månad."
+        word = "ökar" if change > 0 else "minskar"
+        return (
+            f"{subject} förutsätter att nettokostnaden {word} från {money(rate.so_far)} per månad hittills till "
+            f"{money(rate.implied)} per månad under resten av året ({percent(change, plus=True)})."
+        )
+    return (
+        f"{subject} förutsätter ett resultat på {money(rate.implied, sign=True)} per månad under resten av året, mot "
+        f"{money(rate.so_far, sign=True)} per månad hittills."
+    )
+
+
+def _drivers(report: Report, net: Rate) -> list[Rate]:
+    """Return the lines that drive the change of the net's monthly rate, largest first."""
+    rates = [rate for line in report.detail_lines() if (rate := report.rate(line))]
+    direction = net.implied - net.so_far
+    driving = [rate for rate in rates if (rate.implied - rate.so_far > 0) == (direction > 0)]
+    driving = [rate for rate in driving if abs(rate.implied - rate.so_far) >= abs(direction) / 5]
+    return sorted(driving, key=lambda rate: -abs(rate.implied - rate.so_far))
+
+
+def _rate_change(rate: Rate) -> str:
+    change = f" ({percent(rate.change, plus=True)})" if rate.change is not None else ""
+    cost = rate.line.kind == "cost" and rate.so_far <= 0 and rate.implied <= 0
+    income = rate.line.kind == "income" and rate.so_far >= 0 and rate.implied >= 0
+    sign = not (cost or income)
+    before, after = (f"{money(amount, sign=sign)} per månad" for amount in (rate.so_far, rate.implied))
+    return f"{rate.line.label}: från {before} till {after}{change}"
+
+
+def _forecast(report: Report) -> list[str]:
+    net = report.net
+    if net.forecast is None or net.deviation_forecast is None:
+        return ["Någon prognos för helåret finns inte för perioden. Rapporten säger därför inget om helåret utöver budget."]
+    first = [_forecast_headline(report)]
+    if report.forecast_round and report.forecast_round != report.period:
+        first.append(f"Prognosen lämnades per {month_year(report.forecast_round)}.")
+    if not report.rest:
+        difference = net.outcome - net.forecast
+        word = "bättre" if difference > 0 else "sämre"
+        first.append(f"Året är slut: utfallet blev {money(difference)} {word} än prognosen.")
+        return [" ".join(first)]
+    rate = report.rate(net)
+    assert rate is not None
+    second = [_rate_sentence(report, rate)]
+    if rate.so_far:
+        drivers = _drivers(report, rate)
+        if drivers:
+            word = "Den ändringen bärs av" if len(drivers) == 1 else "Den ändringen bärs främst av"
+            second.append(f"{word} {listed([_rate_change(driver) for driver in drivers[:2]])}.")
+    return [" ".join(first), " ".join(second), _kept(report)]
+
+
+def _kept(report: Report) -> str:
+    """How much of the period's deviation the forecast keeps."""
+    net = report.net
+    year, period = net.deviation_forecast, net.deviation
+    assert year is not None
+    rest = year - period
+    if abs(period) < _LEAST or abs(rest) < _LEAST:
+        return ""
+    word = "bättre" if rest > 0 else "sämre"
+    start = f"Prognosen innebär att resten av året blir {money(rest)} {word} än budget för samma månader"
+    if (year > 0) == (period > 0) and abs(year) < abs(period):
+        return f"{start}: av periodens {_surplus(period)} finns {percent(year / period)} kvar vid årets slut."
+    if (year > 0) != (period > 0) and abs(year) >= _LEAST:
+        return f"{start}: periodens {_surplus(period)} byts mot ett {_surplus(year)} vid årets slut."
+    return f"{start}."
+
+
+def _forecast_lines(report: Report) -> list[str]:
+    if report.net.forecast is None or not report.rest:
+        return []
+    lines = [
+        line
+        for line in report.detail_lines()
+        if line.deviation_forecast is not None
+        and report.material(line.deviation_forecast, line.budget_year, report.net.deviation_forecast)
+    ]
+    lines.sort(key=lambda line: -abs(line.deviation_forecast or ZERO))
+    return [
+        f"{line.label} beräknas bli {compared(line, line.deviation_forecast or ZERO)} för helåret"
+        f"{_of_budget(line.deviation_forecast or ZERO, line.budget_year)}."
+        for line in lines
+    ]
+
+
+# Risk
+
+
+def _risks(report: Report, explained: Sequence[Explained]) -> list[Paragraph]:
+    risks = [_risk_of_deficit(report), _risk_of_rate(report), *_risk_of_recovery(report), _risk_of_profile(report, explained)]
+    risks += [_risk_without_forecast(report), _risk_old_forecast(report), _risk_unexplained(explained)]
+    return [risk for risk in risks if risk]
+
+
+def _risk_of_deficit(report: Report) -> Paragraph | None:
+    net = report.net
+    if (
+        not report.rest
+        or net.deviation_forecast is None
+        or net.deviation_forecast >= 0
+        or not report.material(net.deviation_forecast, ZERO)
+    ):
+        return None
+    minus = [line for line in report.detail_lines() if (line.deviation_forecast or ZERO) < 0]
+    minus.sort(key=lambda line: line.deviation_forecast or ZERO)
+    names = listed([f"{line.label} ({money(line.deviation_forecast or ZERO, sign=True)})" for line in minus[:2]])
+    ending = f" Störst del har {names}." if names else ""
+    return Paragraph(
+        f"Prognosen ligger {money(net.deviation_forecast)} sämre än budget för helåret",
+        [f"Om budgeten ska hållas behövs åtgärder på det beloppet.{ending}"],
+    )
+
+
+def _straight(report: Report) -> Decimal:
+    return report.net.outcome / report.months * 12
+
+
+def _risk_of_rate(report: Report) -> Paragraph | None:
+    net = report.net
+    rate = report.rate(net)
+    if rate is None or net.forecast is None:
+        return None
+    difference = _straight(report) - net.forecast
+    volume = (
+        abs(net.forecast)
+        if rate.change is not None
+        else sum((abs(line.forecast or ZERO) for line in report.detail_lines()), ZERO)
+    )
+    change = abs(rate.change) if rate.change is not None else abs(rate.implied - rate.so_far) * 12 / volume if volume else ZERO
+    if change < report.options.forecast_jump:
+        return None
+    what = "nettokostnaden" if cost_form(report) else "resultatet"
+    amount = money(_straight(report), sign=not cost_form(report))
+    if difference > 0:
+        lead = "Prognosen är försiktig jämfört med takten hittills"
+        ending = "bättre än prognosen. Utfallet kan alltså bli bättre, om det som prognosen räknar med inte hinner genomföras"
+    else:
+        lead = "Prognosen kräver en bättre takt än hittills"
+        ending = "sämre än prognosen. Det som ska ge den bättre takten behöver anges"
+    return Paragraph(lead, [f"Med oförändrad takt skulle {what} för helåret bli {amount}, {money(difference)} {ending}."])
+
+
+def _risk_of_recovery(report: Report) -> list[Paragraph]:
+    """Lines below budget in the period that the forecast lets recover."""
+    found = []
+    for line in report.detail_lines():
+        if (
+            line.deviation_forecast is None
+            or line.deviation >= 0
+            or not report.material(line.deviation, line.budget, report.net.deviation)
+        ):
+            continue
+        recovered = line.deviation_forecast - line.deviation
+        if recovered <= abs(line.deviation) * _QUARTER or not report.rest:
+            continue
+        found.append((recovered, line))
+    found.sort(key=lambda item: -item[0])
+    return [
+        Paragraph(
+            f"{line.label} ska ta igen {money(recovered)} enligt prognosen",
+            [
+                f"Perioden ligger {money(line.deviation)} sämre än budget på raden, men prognosen för helåret "
+                f"{_year_position(line)}."
+            ],
+            line.key,
+        )
+        for recovered, line in found[:3]
+    ]
+
+
+def _year_position(line: LineFacts) -> str:
+    year = line.deviation_forecast or ZERO
+    if abs(year) < _LEAST / 2:
+        return "ligger på budget"
+    return f"ligger {money(year)} {'bättre' if year > 0 else 'sämre'} än budget"
+
+
+def _risk_of_profile(report: Report, explained: Sequence[Explained]) -> Paragraph | None:
+    causes = [(found.line, cause) for found in explained if (cause := _profile_of(found))]
+    effect = sum((cause.amount for _, cause in causes), ZERO)
+    net = report.net.deviation
+    if not causes or abs(effect) < max(abs(net) * report.options.cause_share, _LEAST):
+        return None
+    names = listed([line.label for line, _ in causes])
+    if (effect > 0) == (net > 0):
+        text = f"{money(effect)} av periodens {_surplus(net)} är bara budgetens fördelning över året ({names})"
+    else:
+        text = f"Budgetens fördelning över året ({names}) gör periodens {_surplus(net)} {money(effect)} mindre än med jämn budget"
+    return Paragraph(
+        "En del av avvikelsen är budgetens fördelning",
+        [f"{text}; utan den skulle avvikelsen ha varit {money(net - effect, sign=True)}. Den delen säger inget om helåret."],
+    )
+
+
+def _risk_without_forecast(report: Report) -> Paragraph | None:
+    units = report.without_forecast
+    if not units:
+        return None
+    names = listed(units[:5]) + (f" med flera ({len(units)})" if len(units) > 5 else "")
+    return Paragraph(
+        f"{len(units)} {'enhet' if len(units) == 1 else 'enheter'} saknar prognos",
+        [f"Prognos saknas för {names}; prognosen ovan innehåller inget belopp för {'den' if len(units) == 1 else 'dem'}."],
+    )
+
+
+def _risk_old_forecast(report: Report) -> Paragraph | None:
+    if not report.rest or not report.forecast_round or report.forecast_round >= report.period:
+        return None
+    months = (
+        (int(report.period[:4]) - int(report.forecast_round[:4])) * 12 + int(report.period[5:]) - int(report.forecast_round[5:])
+    )
+    return Paragraph(
+        "Prognosen är äldre än utfallet",
+        [f"Prognosen lämnades per {month_year(report.forecast_round)} och bygger inte på de {number(months)} senaste månaderna."]
+        if months > 1
+        else [f"Prognosen lämnades per {month_year(report.forecast_round)} och bygger inte på den senaste månaden."],
+    )
+
+
+def _risk_unexplained(explained: Sequence[Explained]) -> Paragraph | None:
+    left = [(abs(found.unexplained), found) for found in explained if abs(found.unexplained) >= _LEAST]
+    if not left:
+        return None
+    left.sort(key=lambda item: -item[0])
+    names = listed([f"{found.line.label} ({money(found.unexplained, sign=True)})" for _, found in left[:3]])
+    return Paragraph("Oförklarade avvikelser", [f"Störst oförklarad del har {names}."])
+
+
+def _risk_intro(report: Report, risks: Sequence[Paragraph]) -> list[str]:
+    if not risks:
+        return ["Data ger inget tecken på särskild osäkerhet i prognosen."]
+    return [
+        "Bedömningen bygger på siffrorna. Risker i verksamheten, som data inte visar, "
+        "läggs till av den som ansvarar för rapporten."
+    ]
