@@ -17,7 +17,7 @@ import polars as pl
 
 from orchestration.errors import FileRejected, Place, SettingsError, Text
 from orchestration.readers import numbers
-from orchestration.readers.kinds import KINDS, Field, InputKind, alternatives_text, header_key, header_unit
+from orchestration.readers.kinds import KINDS, Field, InputKind, alternatives_text, header_key, header_unit, report_line
 from orchestration.readers.sheets import HeadRow, Table, open_table
 from orchestration.settings import Source
 
@@ -242,8 +242,16 @@ def lay_out(table: Table, kind: InputKind, source: Source) -> Layout:
         match = match_headers(kind, headers, rows)
         columns, notes = match.columns, match.notes
         unit = source.unit_of_amount
-        if "unit_of_amount" not in source.model_fields_set and match.unit_of_amount:
-            unit = match.unit_of_amount  # type: ignore[assignment]
+        stated = match.unit_of_amount or _title_unit(table, header)
+        if "unit_of_amount" not in source.model_fields_set and stated:
+            unit = stated  # type: ignore[assignment]
+        places = {name: i for i, name in enumerate(headers)}
+        if kind.amount_fields and "sign" not in source.model_fields_set and _is_natural(match, places, rows):
+            looks = Text(
+                sv='Beloppen ser ut att ha intäkt + och kostnad −, men läses med bokföringens tecken: sätt sign = "natural".',
+                en='The amounts look like income + and cost −, but are read in the ledger\'s sign: set sign = "natural".',
+            )
+            notes = [*notes, looks]
     by_key = {header_key(name): i for i, name in reversed(list(enumerate(headers)))}
     by_name = {" ".join(name.split()).casefold(): i for i, name in reversed(list(enumerate(headers)))}
 
@@ -447,10 +455,11 @@ def _proposal(path: Path, kind: InputKind, table: Table, header: HeadRow, rows: 
             )
     if header.row != table.head[0].row:
         settings["header_row"] = header.row
-    if match.unit_of_amount in ("tkr", "mkr"):
-        settings["unit_of_amount"] = match.unit_of_amount
+    unit = match.unit_of_amount or _title_unit(table, header)
+    if kind.amount_fields and unit in ("tkr", "mkr"):
+        settings["unit_of_amount"] = unit
     if kind.amount_fields:
-        settings["sign"] = "ledger"
+        settings["sign"] = "natural" if _is_natural(match, position, rows) else "ledger"
         comments["sign"] = "debet/kostnad +, kredit/intäkt −; “natural” om filen har intäkt +" + _signs(match, position, rows)
     source = Source.model_validate({**settings, "columns": match.columns})
     for gap in kind.missing(set(match.columns)):
@@ -476,6 +485,42 @@ def _cells(match: Match, name: str, position: dict[str, int], rows: list[list[st
     value = match.columns.get(name, [])
     places = [position[header] for header in ([value] if isinstance(value, str) else value)]
     return [row[i].strip() for row in rows for i in places if i < len(row) and row[i].strip()]
+
+
+#: A unit of amount in running text: "Helårsprognos 2025 tkr", "belopp i tusental kronor".
+_TITLE_UNIT = re.compile(r"\b(tkr|ksek|tusental(?: kronor)?|mkr|msek|miljoner(?: kronor)?)\b", re.IGNORECASE)
+
+
+def _title_unit(table: Table, header: HeadRow) -> str | None:
+    """Return the unit of amount that the rows above the headers state, if they state one."""
+    text = " ".join(cell for row in table.head if row.row < header.row for cell in row.cells)
+    words = {word.lower()[0] for word in _TITLE_UNIT.findall(text)}
+    return {frozenset("t"): "tkr", frozenset("k"): "tkr", frozenset("m"): "mkr"}.get(frozenset(words))
+
+
+def _is_natural(match: Match, position: dict[str, int], rows: list[list[str]]) -> bool:
+    """Tell whether the sample is clearly written with income + and cost −, by account or by line of the follow-up."""
+    key = next((name for name in ("account", "report_line") if name in match.columns), None)
+    if key is None or not {"amount", "months"} & match.columns.keys():
+        return False
+    where = position[str(match.columns[key])]
+    value = match.columns["amount"] if "amount" in match.columns else match.columns["months"]
+    places = [position[header] for header in ([value] if isinstance(value, str) else value)]
+    agree = against = costs = 0
+    for row in rows:
+        if where >= len(row) or not (code := row[where].strip()):
+            continue
+        line = report_line(code) if key == "report_line" else None
+        is_income = line in ("external_income", "internal_income") if key == "report_line" else code.startswith("3")
+        is_cost = (line is not None and not is_income) if key == "report_line" else code[:1] in "4567"
+        for cell in (row[i].strip() for i in places if i < len(row)):
+            if not any(digit in cell for digit in "123456789") or not (is_income or is_cost):
+                continue
+            negative = cell[0] in "-−(" or cell[-1] in "-−"
+            costs += is_cost
+            agree += negative is is_cost
+            against += negative is not is_cost
+    return costs > 0 and agree >= 4 * against and agree >= 2
 
 
 def _signs(match: Match, position: dict[str, int], rows: list[list[str]]) -> str:

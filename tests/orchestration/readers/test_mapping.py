@@ -158,3 +158,18 @@ def test_what_is_no_table_gets_no_map(tmp_path: Path) -> None:
     (tmp_path / "x.csv").write_text("<html>fel</html>")
     with pytest.raises(FileRejected):
         propose_map(tmp_path / "x.csv")
+
+
+def test_sign_and_unit_are_proposed_from_what_the_file_shows(tmp_path: Path) -> None:
+    path = tmp_path / "prognos_2025-03.csv"
+    path.write_text(
+        "Helårsprognos 2025, belopp i tkr;;\n\nEnhet;Rad;Prognos\nKLK;Externa intäkter;2 022\n"
+        "KLK;Personalkostnader inkl PO;-44 733\nKLK;Internhyror;-8 877\n",
+        encoding="utf-8",
+    )
+    proposal = propose_map(path, "forecast")
+    assert proposal.source.sign == "natural"
+    assert proposal.source.unit_of_amount == "tkr"
+    ledger = tmp_path / "huvudbok.csv"
+    ledger.write_text("Ansvar;Konto;Datum;Belopp\n1;3010;2025-01-01;-10,00\n1;5010;2025-01-01;20,00\n1;7010;2025-01-02;5,00\n")
+    assert propose_map(ledger, "ledger").source.sign == "ledger"
