@@ -50,8 +50,7 @@ def check_file(settings: Settings, load: Load, folder: Path) -> list[FileCheck]:
     """Run the suite of the load's kind on the tables in `folder` (`<entity>.parquet`); return one result per check."""
     suite = [check for check in suite_for(load.kind) if (folder / f"{check.entity}.parquet").exists()]
     results = [_run(check, _batches(folder / f"{check.entity}.parquet", check)) for check in suite]
-    shrinking = _shrinking(settings, load, folder)
-    return [*results, *shrinking]
+    return [*results, *_shrinking(settings, load, folder), *_shrinking_plan(settings, load)]
 
 
 def suite_for(kind: str) -> list[Check]:
@@ -160,6 +159,34 @@ def _shrinking(settings: Settings, load: Load, folder: Path) -> list[FileCheck]:
     result.metadata["months"] = {month: f"{pairs[month][0]} ({pairs[month][1]})" for month in short}
     if not result.passed:
         result.description += ": " + ", ".join(f"{month} {rows}" for month, rows in result.metadata["months"].items())
+    return [result]
+
+
+def _shrinking_plan(settings: Settings, load: Load) -> list[FileCheck]:
+    """Compare a budget's rows with those of the one that it would replace, which a file of changes only must not do."""
+    from expectations import plan
+
+    entity = "budget_line"
+    if load.kind != "budget" or entity not in load.entities:
+        return []
+    earlier = [
+        other.entities[entity].rows
+        for other in register.read_loads(settings)
+        if other.load_id != load.load_id
+        and other.kind == "budget"
+        and register.counts(settings, other)
+        and register.scope_of(settings, other) == register.scope_of(settings, load)
+        and entity in other.entities
+        and other.delivery <= load.delivery
+        and (other.period_from, other.period_to) == (load.period_from, load.period_to)
+    ]
+    if not earlier:
+        return []
+    rows = load.entities[entity].rows
+    frame = pd.DataFrame({"share_of_earlier": [rows / earlier[-1]]}).convert_dtypes(dtype_backend="pyarrow")
+    result = _run(plan.shrinking_check(), iter([frame]))
+    if not result.passed:
+        result.description += f": {rows} ({earlier[-1]})"
     return [result]
 
 

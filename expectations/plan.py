@@ -70,3 +70,22 @@ def _plan_checks(entity: str) -> list[Check]:
             mostly=0.1,  # balance rows have none; no row at all means a wrong map
         ),
     ]
+
+
+def shrinking_check() -> Check:
+    """Return the check on a budget's rows against the budget that the file would replace (column `share_of_earlier`)."""
+    import great_expectations.expectations as gxe
+
+    return Check(
+        "budget_not_shrinking",
+        "budget_line",
+        "ERROR",
+        Text(
+            sv="budgeten har minst hälften av raderna i den budget som filen skulle ersätta (är det en ändringsfil, ge den en "
+            "egen källa så att den läggs till)",
+            en="the budget has at least half of the rows of the budget that the file would replace (if it holds changes only, "
+            "give it a source of its own so that it is added)",
+        ),
+        gxe.ExpectColumnValuesToBeBetween,
+        {"column": "share_of_earlier", "min_value": 0.5},
+    )

@@ -154,11 +154,15 @@ def check_catalogue(settings: Settings) -> list[CheckEntry]:
         content = json.loads(kept.read_text(encoding="utf-8"))
         if content["of"] == digest.hexdigest():
             return [CheckEntry(*entry) for entry in content["checks"]]
-    from expectations import ledger
+    from expectations import ledger, plan
     from expectations.files import suite_for
 
     found = {}
-    for check in [*(check for kind in get_args(Kind) for check in suite_for(kind)), ledger.shrinking_check()]:
+    for check in [
+        *(check for kind in get_args(Kind) for check in suite_for(kind)),
+        ledger.shrinking_check(),
+        plan.shrinking_check(),
+    ]:
         found[check.name, check.entity] = CheckEntry(check.name, check.entity, check.severity, str(check.description))
     kept.parent.mkdir(parents=True, exist_ok=True)
     temporary = kept.with_name(f".{kept.name}.{os.getpid()}")

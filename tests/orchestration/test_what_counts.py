@@ -224,3 +224,16 @@ def test_a_damaged_register_file_is_named(home: Path) -> None:
     record.write_text(record.read_text()[:40])
     with pytest.raises(AvvikError, match=record.name):
         run(settings, "2025-01")
+
+
+def test_a_file_of_budget_changes_does_not_replace_the_budget(home: Path) -> None:
+    (home / "avvik.toml").write_text('[sources.budget]\nkind = "budget"\nfiles = ["budget*"]\n')
+    settings = load_settings(home)
+    for delivery, lines in (("2025-01", 20), ("2025-04", 1)):
+        folder = home / "inbox" / delivery
+        folder.mkdir(parents=True)
+        rows = [f"2025;1100;{5010 + n};1000,00" for n in range(lines)]
+        (folder / f"budget_{delivery}.csv").write_text("\n".join(["År;Ansvar;Konto;Årsbudget", *rows]) + "\n")
+    assert run(settings, "2025-01") == []
+    [problem] = run(settings, "2025-04")
+    assert "1 (20)" in problem
