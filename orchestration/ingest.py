@@ -121,7 +121,11 @@ def inbox_files(settings: Settings, delivery: str) -> list[Path]:
 def pending(settings: Settings, delivery: str) -> InboxState:
     """Tell whether a month's inbox is complete (every required source there, no file still being written) and new."""
     files = inbox_files(settings, delivery)
-    known = {(load.delivery, load.sha256) for load in register.read_loads(settings) if load.status != "withdrawn"}
+    known = {
+        (load.delivery, load.sha256)
+        for load in register.read_loads(settings)
+        if load.status in ("rejected", "withdrawn") or counts(settings, load)
+    }
     claimed = {found[0] for path in files if (found := register.claim(settings, path.name))}
     missing = [name for name, source in settings.sources.items() if source.required and name not in claimed]
     digest = hashlib.sha256()
