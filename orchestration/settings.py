@@ -69,7 +69,7 @@ class Source(BaseModel):
     max_bad_rows: float = Field(0.01, ge=0, le=1, description="Share of unreadable rows above which the whole file is rejected")
 
 
-#: What a home without `avvik.toml` expects: SIE files, and tables whose file names say what they are.
+#: What a home expects of the kinds that `avvik.toml` says nothing of: SIE files, and tables whose names say what they are.
 DEFAULT_SOURCES: dict[str, Source] = {
     "ledger": Source(kind="ledger", files=["*.se", "*.si", "*.sie", "ledger*", "huvudbok*", "transaktioner*"]),
     "budget": Source(kind="budget", files=["budget*"]),
@@ -146,7 +146,7 @@ def load_settings(home: Path | str | None = None) -> Settings:
         if override := os.environ.get(f"AVVIK_{name.upper()}"):
             values[name] = override
     try:
-        return Settings(home=folder, **values)
+        settings = Settings(home=folder, **values)
     except ValidationError as error:
         lines = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise SettingsError(
@@ -155,3 +155,9 @@ def load_settings(home: Path | str | None = None) -> Settings:
                 en=f"{path}: {lines}. Correct the setting and run again.",
             )
         ) from error
+    # A source of one's own takes the place of the default one of its kind; the other kinds stay as they are.
+    own = {source.kind for source in settings.sources.values()}
+    settings.sources |= {
+        name: source for name, source in DEFAULT_SOURCES.items() if source.kind not in own and name not in settings.sources
+    }
+    return settings

@@ -32,3 +32,11 @@ def test_the_environment_wins(home: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("AVVIK_MUNICIPALITY", "Ekbacka")
     assert load_settings().municipality == "Ekbacka"
     assert load_settings().home == home
+
+
+def test_a_source_of_ones_own_replaces_the_default_of_its_kind_only(home: Path) -> None:
+    (home / "avvik.toml").write_text("[sources.internbudget]\nkind = 'budget'\nfiles = ['internbudget*']\n")
+    sources = load_settings(home).sources
+    assert next(iter(sources)) == "internbudget"
+    assert "budget" not in sources
+    assert sources["ledger"] == DEFAULT_SOURCES["ledger"]
