@@ -50,7 +50,8 @@ def check_file(settings: Settings, load: Load, folder: Path) -> list[FileCheck]:
     """Run the suite of the load's kind on the tables in `folder` (`<entity>.parquet`); return one result per check."""
     suite = [check for check in suite_for(load.kind) if (folder / f"{check.entity}.parquet").exists()]
     results = [_run(check, _batches(folder / f"{check.entity}.parquet", check)) for check in suite]
-    return [*results, *_shrinking(settings, load, folder), *_shrinking_plan(settings, load)]
+    rivals = _rivals(settings, load)
+    return [*results, *_shrinking(settings, load, rivals, folder), *_shrinking_plan(load, rivals)]
 
 
 def suite_for(kind: str) -> list[Check]:
@@ -114,7 +115,17 @@ def _batch_definition() -> Any:
     return _DEFINITION[0]
 
 
-def _shrinking(settings: Settings, load: Load, folder: Path) -> list[FileCheck]:
+def _rivals(settings: Settings, load: Load) -> list[Load]:
+    """Return the loads that count and that the file would supersede, or that supersede it: those of its scope, oldest first."""
+    scope = register.scope_of(settings, load)
+    return [
+        other
+        for other in register.read_loads(settings)
+        if other.load_id != load.load_id and register.counts(settings, other) and register.scope_of(settings, other) == scope
+    ]
+
+
+def _shrinking(settings: Settings, load: Load, rivals: list[Load], folder: Path) -> list[FileCheck]:
     """Compare rows per month with the exports that the file would supersede, or that supersede it.
 
     An export cut short must not replace a whole one, and a late correction must not stand for a whole month.
@@ -124,14 +135,7 @@ def _shrinking(settings: Settings, load: Load, folder: Path) -> list[FileCheck]:
     from expectations import ledger
 
     path = folder / "ledger_line.parquet"
-    others = [
-        other
-        for other in register.read_loads(settings)
-        if other.load_id != load.load_id
-        and register.counts(settings, other)
-        and register.scope_of(settings, other) == register.scope_of(settings, load)
-        and "ledger_line" in other.entities
-    ]
+    others = [other for other in rivals if "ledger_line" in other.entities]
     if not path.exists() or not others:
         return []
     counts = "select period, count(*) as line_count from read_parquet(?) where line_kind = 'TRANS' group by period"
@@ -162,7 +166,7 @@ def _shrinking(settings: Settings, load: Load, folder: Path) -> list[FileCheck]:
     return [result]
 
 
-def _shrinking_plan(settings: Settings, load: Load) -> list[FileCheck]:
+def _shrinking_plan(load: Load, rivals: list[Load]) -> list[FileCheck]:
     """Compare a budget's rows with those of the one that it would replace, which a file of changes only must not do."""
     from expectations import plan
 
@@ -171,11 +175,8 @@ def _shrinking_plan(settings: Settings, load: Load) -> list[FileCheck]:
         return []
     earlier = [
         other.entities[entity].rows
-        for other in register.read_loads(settings)
-        if other.load_id != load.load_id
-        and other.kind == "budget"
-        and register.counts(settings, other)
-        and register.scope_of(settings, other) == register.scope_of(settings, load)
+        for other in rivals
+        if other.kind == "budget"
         and entity in other.entities
         and other.delivery <= load.delivery
         and (other.period_from, other.period_to) == (load.period_from, load.period_to)
