@@ -21,9 +21,17 @@ from orchestration.demo.exports import (
     forecast_workbook,
     organisation_csv,
 )
+from orchestration.demo.hr import EXCEL_FROM, PAXML_FROM, HrSystem
 from orchestration.demo.ledger import Ledger, build_ledger
 from orchestration.demo.municipality import ALL_MONTHS, Organisation
 from orchestration.demo.planted import PLANTED, Planted
+from orchestration.demo.registers import (
+    agreements_csv,
+    comment_periods,
+    comments_workbook,
+    internal_agreements_workbook,
+    period_releases_csv,
+)
 from orchestration.demo.staff import Staff, build_staff
 from orchestration.demo.streams import Event, Stream, build_events, build_streams, calibrate, rent_streams
 from orchestration.errors import SettingsError, Text
@@ -102,6 +110,7 @@ def write_demo(home: Path, seed: int = 2015, progress: Progress | None = None) -
     tell("bygger kommunen", 0, len(ALL_MONTHS))
     demo = build_demo(seed)
     writer = SieWriter(demo.ledger, demo.organisation)
+    hr = HrSystem(seed, demo.staff, demo.organisation)
     written = []
 
     def put(path: Path, content: bytes) -> None:
@@ -121,6 +130,19 @@ def write_demo(home: Path, seed: int = 2015, progress: Progress | None = None) -
             put(folder / f"organisation_{period}.csv", organisation_csv(period, demo.organisation))
         if period == "2013-01":
             put(folder / "motparter.csv", counterparties_csv())
+        if period.endswith("-01"):
+            put(folder / f"personalstat_{year}.xlsx", hr.positions(year))
+            put(folder / f"period_slapp_{year}.csv", period_releases_csv(year))
+        put(folder / f"anstallningar_{period}.csv", hr.employments(period))
+        put(folder / f"franvaro_{period}.{'csv' if period < EXCEL_FROM else 'xlsx'}", hr.absence(period))
+        put(folder / f"lon_{period}.csv", hr.payroll(period))
+        if period >= PAXML_FROM:
+            put(folder / f"pax_lon_{period}.xml", hr.paxml(period))
+        if period in ("2013-01", "2015-01"):
+            put(folder / f"avtal_{year}.csv", agreements_csv(year, demo.streams))
+            put(folder / f"internavtal_{year}.xlsx", internal_agreements_workbook(year, demo.streams))
+        if period in comment_periods():
+            put(folder / f"kommentarer_{period}.xlsx", comments_workbook(period))
         tell(f"skriver {period}", done + 1, len(ALL_MONTHS))
     rows = sum(len(voucher.rows) for voucher in demo.ledger.vouchers)
     return DemoResult(home, tuple(written), tuple(ALL_MONTHS), len(demo.ledger.vouchers), rows, PLANTED)

@@ -16,7 +16,7 @@ from orchestration.demo.calibration import Target, apportion, line_of
 from orchestration.demo.ledger import Ledger
 from orchestration.demo.municipality import ALL_MONTHS, OFFICE, Organisation, chance, months, table
 from orchestration.demo.planted import OMISSIONS
-from orchestration.demo.staff import Staff, planned_wages, po_amounts
+from orchestration.demo.staff import OTHER_PER_MONTH, Staff, planned_wages, po_amounts
 from orchestration.demo.streams import SEASONS, Stream, counterparty_of
 
 ROUNDS = ("2013-03", "2013-08", "2014-03", "2014-08", "2015-03")
@@ -208,7 +208,7 @@ def _office_personnel(b: _Budget, staff: Staff, target: Target | None, period_mo
         early = target.kr("personnel", "budget_period") - sum(by_month[:period_months])
         rest = target.kr("personnel", "budget_year") - target.kr("personnel", "budget_period") - sum(by_month[period_months:])
     else:
-        early, rest = 52_000 * period_months, 52_000 * (12 - period_months)
+        early, rest = (OTHER_PER_MONTH[b.year] * number for number in (period_months, 12 - period_months))
     if early < 0 or rest < 0:
         raise ArithmeticError(f"{b.year} personnel: {early} and {rest} kr left beside the plan: change data/klk_positions.csv")
     pool = 0

@@ -254,7 +254,7 @@ class SieWriter:
         return b"#FLAGGA 0\r\n#KSUMMA\r\n" + head + body + f"#KSUMMA {checksum}\r\n".encode()
 
 
-def _workbook(title: str, rows: list[list], widths: list[int], made: date) -> bytes:
+def workbook(title: str, rows: list[list], widths: list[int], made: date) -> bytes:
     """Return an xlsx of one sheet. The bytes depend on the content alone."""
     book = Workbook(write_only=True)
     stamp = datetime.combine(made, time(9, 30))
@@ -303,7 +303,7 @@ def budget_workbook(year: int, budget: Cells, organisation: Organisation) -> byt
         rows.append([year, *(code or None for code in codes), *amounts, sum(amounts)])
     sums = [sum(amounts[month] for amounts in budget.values()) for month in range(12)]
     rows.append(["Summa", *[None] * 7, *sums, sum(sums)])
-    return _workbook(f"Budget {year}", rows, [8, 9, 30, 8, 30, 11, 9, 9, *[12] * 13], made)
+    return workbook(f"Budget {year}", rows, [8, 9, 30, 8, 30, 11, 9, 9, *[12] * 13], made)
 
 
 def forecast_workbook(report_period: str, forecast: dict[Key, int], organisation: Organisation) -> bytes:
@@ -325,13 +325,14 @@ def forecast_workbook(report_period: str, forecast: dict[Key, int], organisation
             rows.append([int(report_period[:4]), report_period, *(code or None for code in codes), -amount])
         rows.append([f"Summa {unit} {units[unit]}", *[None] * 7, total])
     rows.append(["Totalsumma", *[None] * 7, -sum(forecast.values())])
-    return _workbook(f"Prognos {report_period}", rows, [8, 14, 9, 30, 8, 30, 11, 9, 15], made)
+    return workbook(f"Prognos {report_period}", rows, [8, 14, 9, 30, 8, 30, 11, 9, 15], made)
 
 
-def _csv(rows: list[list[str]]) -> bytes:
+def semicolons(rows: list[list[str]]) -> bytes:
+    """Return rows as a semicolon separated file, CRLF, cp1252."""
     out = io.StringIO()
     csv.writer(out, delimiter=";", lineterminator="\r\n").writerows(rows)
-    return out.getvalue().encode("latin-1")
+    return out.getvalue().encode("cp1252")
 
 
 def organisation_csv(period: str, organisation: Organisation) -> bytes:
@@ -341,9 +342,9 @@ def organisation_csv(period: str, organisation: Organisation) -> bytes:
         if unit.valid_from <= last_day(period):
             ends = unit.valid_to if unit.valid_to and unit.valid_to < first_day(period) else None
             rows.append([unit.code, unit.name, unit.parent, unit.valid_from.isoformat(), ends.isoformat() if ends else ""])
-    return _csv(rows)
+    return semicolons(rows)
 
 
 def counterparties_csv() -> bytes:
     """Return the register of motpart codes."""
-    return _csv([["Motpart", "Benämning", "Slag"], *([r["code"], r["name"], r["group"]] for r in table("counterparties"))])
+    return semicolons([["Motpart", "Benämning", "Slag"], *([r["code"], r["name"], r["group"]] for r in table("counterparties"))])

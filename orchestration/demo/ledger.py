@@ -27,8 +27,8 @@ from orchestration.demo.municipality import (
     table,
     weekday,
 )
-from orchestration.demo.planted import ONE_SIDED_RENT
-from orchestration.demo.staff import Staff
+from orchestration.demo.planted import ON_COST_RATE, ONE_SIDED_RENT, PAYROLL_VOUCHER, WRONG_FEE
+from orchestration.demo.staff import HOURLY, Staff, po_rates
 from orchestration.demo.streams import Event, counterparty_of, parties, party_counterparty
 
 BANK, RECEIVABLES, VAT_IN, PREPAID = "1941", "1510", "1640", "1710"
@@ -283,6 +283,16 @@ def _journals(books: _Books, period: str, events: list[Event]) -> None:
         books.add(JOURNAL, day, f"{texts[kind]} {office} {period}", rows)
 
 
+def _as_booked(unit: str, period: str, payroll: dict[str, int]) -> dict[str, int]:
+    """Return a unit's payroll by account as its voucher has it: the HR system's, but for the planted differences."""
+    booked = dict(payroll)
+    if (unit, (period, period)) == (PAYROLL_VOUCHER.unit, PAYROLL_VOUCHER.months_missing):
+        booked[HOURLY] -= PAYROLL_VOUCHER.amount * 100
+    if (unit, (period, period)) == (ON_COST_RATE.unit, ON_COST_RATE.months_missing):
+        booked[ON_COST_RATE.account] = booked[ON_COST_RATE.account] * WRONG_FEE // dict(po_rates(period))[ON_COST_RATE.account]
+    return booked
+
+
 def _payroll(books: _Books, staff: Staff, period: str) -> dict[str, int]:
     """Book the month's payroll, one voucher an office; return what it left to pay (öre by balance account)."""
     organisation = books.organisation
@@ -291,7 +301,7 @@ def _payroll(books: _Books, staff: Staff, period: str) -> dict[str, int]:
     owed: dict[str, int] = defaultdict(int)
     offices: dict[str, list[Row]] = defaultdict(list)
     for unit, accounts in sorted(staff.by_unit(period).items()):
-        for account, amount in sorted(accounts.items()):
+        for account, amount in sorted(_as_booked(unit, period, accounts).items()):
             text = f"{names[account]} avser {period}"
             offices[str(organisation.office(unit, period))].append(
                 Row(account, amount, unit=unit, activity=organisation.ansvar[unit].activity, text=text)

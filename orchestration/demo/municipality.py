@@ -77,16 +77,6 @@ def weekday(day: date) -> date:
     return day - timedelta(days=late) if day.day > late else day + timedelta(days=3 - late)
 
 
-@cache
-def workdays(start: date, end: date) -> int:
-    """Count Mondays to Fridays from start to end, both included (public holidays count as workdays)."""
-    days = (end - start).days + 1
-    if days <= 0:
-        return 0
-    weeks, rest = divmod(days, 7)
-    return weeks * 5 + sum(1 for i in range(rest) if (start.weekday() + i) % 7 < 5)
-
-
 @dataclass(frozen=True)
 class Unit:
     """One organisational unit and validity span: a board (nämnd), an office (kontor) or an ansvar of the ledger."""

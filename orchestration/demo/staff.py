@@ -3,10 +3,9 @@
 What belongs here: who is employed where at which wage, who is away and why, and what each person costs each month. The HR exports
 and the ledger's payroll vouchers are both made from this, so that they reconcile. What does not: vouchers, budget rows.
 
-Rules (as in force 2013 to 2015): sick day 1 unpaid (karensdag), days 2 to 14 at 80 percent, from day 15 ten percent; parental
-leave ten percent for 180 days; care of child unpaid. A day's pay is the monthly wage times 12/260; a month wholly away loses the
-whole wage. Employer contributions and pensions (PO) come on top by rate and month (`data/po_rates.csv`). Amounts are öre, cost
-positive.
+The rules of absence are those of `orchestration.people.absence`, called, not repeated: the demo's payroll system and avvik agree
+on what a sick day costs, and what differs between payroll and ledger is planted. Employer contributions and pensions (PO) come on
+top by rate and month (`data/po_rates.csv`), rounded person by person. Amounts are öre, cost positive.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
 from functools import cache
 
 from orchestration.demo.calibration import Target, apportion
@@ -26,21 +26,48 @@ from orchestration.demo.municipality import (
     last_day,
     months,
     table,
-    workdays,
 )
+from orchestration.people.absence import Spell, Terms, absence_cost
 
 #: Accounts of the payroll (Kommun-Bas class 5). Everything but travel claims carries PO.
 WAGE, HOURLY, OVERTIME, SICK_PAY, SICK_TOP_UP, PARENTAL, TRAVEL = "5021", "5022", "5031", "5111", "5112", "5121", "5511"
 FEES = "5011"
+#: Wage types (lönearter): number → (name on the pay slip, account). Deductions are negative rows on the account of the wage.
+MONTHLY = "1100"
+WAGE_TYPES = {
+    MONTHLY: ("Månadslön", WAGE),
+    "1200": ("Timlön", HOURLY),
+    "1310": ("Övertid och fyllnadstid", OVERTIME),
+    "1400": ("Arvode", FEES),
+    "2100": ("Sjukavdrag dag 1-14", WAGE),
+    "2110": ("Sjuklön dag 2-14", SICK_PAY),
+    "2150": ("Sjukavdrag från dag 15", WAGE),
+    "2160": ("Sjuklön från dag 15", SICK_TOP_UP),
+    "2200": ("Avdrag föräldraledighet", WAGE),
+    "2210": ("Föräldralön", PARENTAL),
+    "2300": ("Avdrag vård av barn", WAGE),
+    "4100": ("Bilersättning", TRAVEL),
+}
+#: Wage type of the deduction and of what is paid anyway, by kind of absence.
+_ABSENCE_TYPES = {
+    "sick_1_14": ("2100", "2110"),
+    "sick_15_on": ("2150", "2160"),
+    "parental": ("2200", "2210"),
+    "vab": ("2300", ""),
+}
+#: avvik's causes by PAXml's codes.
+CAUSES = {"SJK": "sick", "FPE": "parental", "VAB": "vab"}
 
 #: Salary review (löneöversyn) on 1 April; the wage in `data` is the one after the review of 2014.
 _REVIEWS = ((date(1990, 1, 1), -2), (date(2013, 4, 1), -1), (date(2014, 4, 1), 0), (date(2015, 4, 1), 1))
-_REVIEW = 1.028
-#: What the office's budget leaves per month for personnel cost beside positions (travel, wellness, overtime), kr.
-_OTHER_PER_MONTH = {2013: 52_000, 2015: 56_000}
+REVIEW = 1.028
+#: What the office's budget leaves per month for personnel cost beside positions (travel, wellness), kr.
+OTHER_PER_MONTH = {2013: 24_000, 2014: 25_000, 2015: 26_000}
 _SICK_SEASON = (1.4, 1.6, 1.2, 0.9, 0.8, 0.6, 0.4, 0.7, 1.0, 1.1, 1.2, 1.2)
 #: Elected members' fees by unit that pays them, kr a month.
 _FEES = {"20010": 92_000, "30010": 88_000, "31010": 61_000, "35010": 24_000, "36010": 29_000, "37010": 27_000}
+#: Above this monthly wage parental pay follows a share without a source (`parental.topup_above`): nobody is drawn there.
+_PARENTAL_CEILING = 37_000
 _SPELL_DAYS = (1, 1, 1, 2, 2, 2, 3, 3, 4, 5, 5, 8, 12)
 
 
@@ -113,6 +140,15 @@ class Employment:
         day = first_day(period)
         return next(amount for start, amount in reversed(self.wages) if start <= day)
 
+    def wage_spans(self) -> list[tuple[date, date, int]]:
+        """Return (first day, last day, wage) of each span of unchanged terms within the employment."""
+        starts = [start for start, _ in self.wages[1:]] + [date.max]
+        return [
+            (max(start, self.valid_from), min(following - timedelta(days=1), self.valid_to), wage)
+            for (start, wage), following in zip(self.wages, starts, strict=True)
+            if start <= self.valid_to and following > self.valid_from
+        ]
+
 
 @dataclass
 class Absence:
@@ -127,14 +163,19 @@ class Absence:
 
 @dataclass
 class PayrollRow:
-    """One person's amount on one account in one month, öre, before PO."""
+    """One row of a pay slip (a wage type of one person and month), öre, before PO; deductions are negative."""
 
     period: str
     person: str
     position: str
     unit: str
-    account: str
+    wage_type: str
     amount: int
+
+    @property
+    def account(self) -> str:
+        """The account of the wage type."""
+        return WAGE_TYPES[self.wage_type][1]
 
 
 @dataclass
@@ -150,18 +191,24 @@ class Staff:
     def by_unit(self, period: str) -> dict[str, dict[str, int]]:
         """Return öre by unit and account of a period's payroll, PO included."""
         result: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-        base: dict[str, int] = defaultdict(int)
         for row in self.payroll[period]:
             result[row.unit][row.account] += row.amount
-            if row.account != TRAVEL:
-                base[row.unit] += row.amount
-        for unit, amount in base.items():
-            for account, po in po_amounts(amount, period):
+        for (_, unit), base in self.po_bases(period).items():
+            for account, po in po_amounts(base, period):
                 result[unit][account] += po
+        return {unit: {account: amount for account, amount in accounts.items() if amount} for unit, accounts in result.items()}
+
+    def po_bases(self, period: str) -> dict[tuple[str, str], int]:
+        """Return öre that PO is counted on by person and unit: everything but travel claims."""
+        result: dict[tuple[str, str], int] = defaultdict(int)
+        for row in self.payroll[period]:
+            if row.account != TRAVEL:
+                result[row.person, row.unit] += row.amount
         return result
 
 
-def _round50(value: float) -> int:
+def round50(value: float) -> int:
+    """Return an amount rounded to 50 kr, as wages are set."""
     return round(value / 50) * 50
 
 
@@ -177,7 +224,7 @@ def _positions(seed: int, organisation: Organisation, targets: dict[str, Target]
                 unit=r["unit"],
                 title=r["title"],
                 degree=float(r["degree"]),
-                wage=_round50(int(r["wage"]) * rng.uniform(0.97, 1.03)),
+                wage=round50(int(r["wage"]) * rng.uniform(0.97, 1.03)),
                 valid_from=date.fromisoformat(r["valid_from"]) if r["valid_from"] else far_past,
                 valid_to=date.fromisoformat(r["valid_to"]) if r["valid_to"] else far_future,
             )
@@ -198,7 +245,7 @@ def _positions(seed: int, organisation: Organisation, targets: dict[str, Target]
                         unit=unit.code,
                         title=r["title"],
                         degree=float(r["degree"]),
-                        wage=_round50(int(r["wage"]) * rng.uniform(0.94, 1.07)),
+                        wage=round50(int(r["wage"]) * rng.uniform(0.94, 1.07)),
                         valid_from=max(unit.valid_from, far_past),
                         valid_to=unit.valid_to or far_future,
                     )
@@ -206,26 +253,26 @@ def _positions(seed: int, organisation: Organisation, targets: dict[str, Target]
     for year, report_period in ((2015, "2015-03"), (2013, "2013-08")):
         period_months = months(f"{year}-01", report_period)
         units = set(organisation.units(OFFICE, report_period))
-        target = targets[report_period].kr("personnel", "budget_period") - _OTHER_PER_MONTH[year] * len(period_months)
+        target = targets[report_period].kr("personnel", "budget_period") - OTHER_PER_MONTH[year] * len(period_months)
         planned = sum(p.planned(m) * p.wage * (1 + po_share(m)) for p in office if p.unit in units for m in period_months)
         for p in office:
-            p.budget_wage[year] = _round50(p.wage * target / planned)
+            p.budget_wage[year] = round50(p.wage * target / planned)
     for p in office:
         p.wage = p.budget_wage[2015]
     for p in (*office, *others):
         for year, level in ((2013, -1), (2014, 0), (2015, 0)):
             # A budget year counts with three months at the old wage and nine at the new, except 2015, where the review is a pool.
-            part = 1.0 if year == 2015 else (0.25 / _REVIEW + 0.75)
-            p.budget_wage.setdefault(year, _round50(p.wage * _REVIEW**level * part))
+            part = 1.0 if year == 2015 else (0.25 / REVIEW + 0.75)
+            p.budget_wage.setdefault(year, round50(p.wage * REVIEW**level * part))
     return office + others
 
 
 def _wages(position: Position, share: float, calibrated: bool) -> list[tuple[date, int]]:
-    wages = [(start, _round50(position.wage * share * _REVIEW**level)) for start, level in _REVIEWS]
+    wages = [(start, round50(position.wage * share * REVIEW**level)) for start, level in _REVIEWS]
     if calibrated:  # the office's wages of 2013 follow its budget of 2013
-        after = position.budget_wage[2013] / (0.25 / _REVIEW + 0.75) * share
-        wages[0] = (wages[0][0], _round50(after / _REVIEW))
-        wages[1] = (wages[1][0], _round50(after))
+        after = position.budget_wage[2013] / (0.25 / REVIEW + 0.75) * share
+        wages[0] = (wages[0][0], round50(after / REVIEW))
+        wages[1] = (wages[1][0], round50(after))
     return wages
 
 
@@ -255,7 +302,7 @@ def _employments(seed: int, positions: list[Position]) -> tuple[list[Employment]
                         position=p.id,
                         unit=p.unit,
                         title=p.title,
-                        degree=float(r["degree"]) * p.degree,
+                        degree=round(float(r["degree"]) * p.degree, 4),
                         wages=_wages(p, float(r["wage_share"]), calibrated),
                         valid_from=max(date.fromisoformat(r["valid_from"]) if r["valid_from"] else p.valid_from, p.valid_from),
                         valid_to=min(date.fromisoformat(r["valid_to"]) if r["valid_to"] else p.valid_to, p.valid_to),
@@ -308,7 +355,7 @@ def _absences(seed: int, employments: list[Employment]) -> list[Absence]:
             start -= timedelta(days=max(0, start.weekday() - 4))
             if draws[0] < long_sick:
                 spell = Absence(e.person, "SJK", 1.0, start, start + timedelta(days=rng.randrange(25, 120)))
-            elif draws[1] < parental:
+            elif draws[1] < parental and e.wages[-1][1] * e.degree < _PARENTAL_CEILING:
                 spell = Absence(e.person, "FPE", 1.0, start, start + timedelta(days=rng.randrange(150, 320)))
             elif draws[2] < (0.09 if office else 0.12) * _SICK_SEASON[int(period[5:]) - 1]:
                 spell = Absence(e.person, "SJK", 1.0, start, start + timedelta(days=rng.choice(_SPELL_DAYS) - 1))
@@ -317,6 +364,8 @@ def _absences(seed: int, employments: list[Employment]) -> list[Absence]:
             else:
                 continue
             end = min(spell.valid_to, e.valid_to)
+            if end < last_day(f"{end:%Y-%m}") and end == e.valid_to:  # nobody is ill in the month that they leave
+                end = first_day(f"{end:%Y-%m}") - timedelta(days=1)
             gap = timedelta(days=6)
             if all(end + gap < other.valid_from or other.valid_to + gap < start for other in spells):
                 spells.append(Absence(e.person, spell.cause, spell.extent, start, end))
@@ -324,47 +373,47 @@ def _absences(seed: int, employments: list[Employment]) -> list[Absence]:
     return result
 
 
-def _lost(pay: int, spell: Absence, start: date, end: date, period: str) -> int:
-    """Return the öre of a month's pay lost between two days of the month, for the spell's extent."""
-    days = workdays(start, end)
-    whole = workdays(first_day(period), last_day(period))
-    lost = pay if days == whole else min(pay, pay * 12 * days // 260)
-    return round(lost * spell.extent)
+def _ore(kronor: Decimal) -> int:
+    return int((kronor * 100).quantize(Decimal(1), ROUND_HALF_UP))
 
 
 def _payroll(employments: list[Employment], absences: list[Absence]) -> dict[str, list[PayrollRow]]:
-    spells: dict[str, list[Absence]] = defaultdict(list)
-    for spell in absences:
-        spells[spell.person].append(spell)
-    result: dict[str, list[PayrollRow]] = {}
-    for period in ALL_MONTHS:
-        rows = result[period] = []
-        start_of, end_of = first_day(period), last_day(period)
-        for e in employments:
-            start, end = max(e.valid_from, start_of), min(e.valid_to, end_of)
-            if start > end:
+    """Pay the monthly paid: the wage of the days employed, less what absence takes, plus what is paid during absence."""
+    spells: dict[str, list[Spell]] = defaultdict(list)
+    for a in absences:
+        spells[a.person].append(Spell(CAUSES[a.cause], a.valid_from, a.valid_to, Decimal(str(a.extent))))
+    held: dict[str, list[Employment]] = defaultdict(list)
+    for e in employments:
+        held[e.person].append(e)
+    result: dict[str, list[PayrollRow]] = {period: [] for period in ALL_MONTHS}
+    for person, spans in held.items():
+        terms = [
+            Terms(start, Decimal(wage), Decimal(str(e.degree)))
+            for e in sorted(spans, key=lambda e: e.valid_from)
+            for start, _, wage in e.wage_spans()
+        ]
+        costs = defaultdict(list)
+        for cost in absence_cost(spells[person], terms, employed_from=min(e.valid_from for e in spans)):
+            costs[cost.month].append(cost)
+        for period in ALL_MONTHS:
+            start_of, end_of = first_day(period), last_day(period)
+            amounts: dict[str, int] = defaultdict(int)
+            for e in spans:
+                start, end = max(e.valid_from, start_of), min(e.valid_to, end_of)
+                if start <= end:
+                    days = Decimal((end - start).days + 1)
+                    amounts[MONTHLY] += _ore(e.wage(period) * Decimal(str(e.degree)) * days / end_of.day)
+            if not amounts:
                 continue
-            pay = round(e.wage(period) * 100 * e.degree * ((end - start).days + 1) / end_of.day)
-            paid = {WAGE: pay, SICK_PAY: 0, SICK_TOP_UP: 0, PARENTAL: 0}
-            for spell in spells.get(e.person, ()):
-                first, last = max(spell.valid_from, start), min(spell.valid_to, end)
-                if first > last:
-                    continue
-                lost = min(_lost(pay, spell, first, last, period), paid[WAGE])
-                paid[WAGE] -= lost
-                if spell.cause == "SJK":
-                    # Day 1 unpaid, then 80 percent to day 14, then ten percent. A spell shares the month's loss by its days.
-                    day15 = spell.valid_from + timedelta(days=14)
-                    days = max(1, workdays(first, last))
-                    early = workdays(max(first, spell.valid_from + timedelta(days=1)), min(last, day15 - timedelta(days=1)))
-                    late = workdays(max(first, day15), last)
-                    paid[SICK_PAY] += round(lost * early / days * 0.8)
-                    paid[SICK_TOP_UP] += round(lost * late / days * 0.1)
-                elif spell.cause == "FPE" and (first - spell.valid_from).days < 180:
-                    paid[PARENTAL] += round(lost * 0.1)
-            rows.extend(
-                PayrollRow(period, e.person, e.position, e.unit, account, amount) for account, amount in paid.items() if amount
-            )
+            for cost in costs[period]:
+                deduction, pay = _ABSENCE_TYPES[cost.kind]
+                amounts[deduction] -= _ore(cost.lost)
+                amounts[pay] += _ore(cost.paid)
+            result[period] += [
+                PayrollRow(period, person, spans[0].position, spans[0].unit, wage_type, amount)
+                for wage_type, amount in amounts.items()
+                if amount
+            ]
     return result
 
 
@@ -373,8 +422,12 @@ def _extra(seed: int, organisation: Organisation, payroll: dict[str, list[Payrol
     result = []
     for period in ALL_MONTHS:
         members: dict[str, list[PayrollRow]] = defaultdict(list)
+        away: dict[str, int] = defaultdict(int)
         for row in payroll[period]:
-            if row.account == WAGE:
+            if row.account == WAGE and row.wage_type != MONTHLY:
+                away[row.person] -= row.amount
+        for row in payroll[period]:
+            if row.wage_type == MONTHLY and away[row.person] < row.amount // 2:
                 members[row.unit].append(row)
         for unit, rows in members.items():
             rng = chance(seed, "extra", unit, period)
@@ -384,17 +437,17 @@ def _extra(seed: int, organisation: Organisation, payroll: dict[str, list[Payrol
                 number = max(1, len(rows) // 12)
                 for i in range(number):
                     amount = round(wages * 0.045 / number * rng.uniform(0.6, 1.4))
-                    result.append(PayrollRow(period, f"T{unit}{i + 1}", "", unit, HOURLY, amount))
+                    result.append(PayrollRow(period, f"T{unit}{i + 1}", "", unit, "1200", amount))
             if office and unit in ("0120", "0150", "0180"):
-                result.append(PayrollRow(period, f"T{unit}1", "", unit, HOURLY, round(rng.uniform(5_000, 11_000)) * 100))
+                result.append(PayrollRow(period, f"T{unit}1", "", unit, "1200", round(rng.uniform(5_000, 11_000)) * 100))
             for row in rng.sample(rows, min(len(rows), 2)):
                 amount = round(row.amount * rng.uniform(0.02, 0.09))
-                result.append(PayrollRow(period, row.person, row.position, unit, OVERTIME, amount))
+                result.append(PayrollRow(period, row.person, row.position, unit, "1310", amount))
             if unit in _FEES:
                 amount = round(_FEES[unit] * rng.uniform(0.85, 1.15)) * 100
-                result.append(PayrollRow(period, f"F{unit}", "", unit, FEES, amount))
+                result.append(PayrollRow(period, f"F{unit}", "", unit, "1400", amount))
             row = rng.choice(rows)
-            result.append(PayrollRow(period, row.person, row.position, unit, TRAVEL, round(rng.uniform(300, 1900) * 100)))
+            result.append(PayrollRow(period, row.person, row.position, unit, "4100", round(rng.uniform(300, 1900) * 100)))
     return result
 
 
