@@ -21,8 +21,9 @@ import pyarrow.parquet as pq
 from orchestration import register
 from orchestration.errors import Text
 from orchestration.ingest import FileCheck
+from orchestration.readers.contract import ENTITIES_HR
 from orchestration.register import Load
-from orchestration.settings import Settings
+from orchestration.settings import PERSONAL_KINDS, Settings
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
@@ -51,14 +52,15 @@ def check_file(settings: Settings, load: Load, folder: Path) -> list[FileCheck]:
     suite = [check for check in suite_for(load.kind) if (folder / f"{check.entity}.parquet").exists()]
     results = [_run(check, _batches(folder / f"{check.entity}.parquet", check)) for check in suite]
     rivals = _rivals(settings, load)
-    return [*results, *_shrinking(settings, load, rivals, folder), *_shrinking_plan(load, rivals)]
+    return [*results, *_shrinking(settings, load, rivals, folder), *_shrinking_register(load, rivals)]
 
 
 def suite_for(kind: str) -> list[Check]:
     """Return the checks of a kind of export."""
-    from expectations import ledger, plan, registers
+    from expectations import ledger, people, plan, registers
 
     suites = {"ledger": ledger.checks, "budget": plan.budget_checks, "forecast": plan.forecast_checks}
+    suites |= dict.fromkeys(PERSONAL_KINDS, people.checks)
     return suites.get(kind, registers.checks)()
 
 
@@ -77,6 +79,8 @@ def _run(check: Check, batches: Iterator[pd.DataFrame]) -> FileCheck:
         unexpected += outcome["unexpected_count"]
         examples += [str(value) for value in outcome.get("partial_unexpected_list", [])][: 5 - len(examples)]
     share = 1 - unexpected / elements if elements else 1.0
+    if check.entity in ENTITIES_HR:  # a value of an HR export may tell who somebody is
+        examples = []
     metadata = {"rows": elements, "unexpected": unexpected, "examples": examples}
     return FileCheck(check.name, check.entity, share >= check.mostly, check.severity, str(check.description), metadata)
 
@@ -166,17 +170,18 @@ def _shrinking(settings: Settings, load: Load, rivals: list[Load], folder: Path)
     return [result]
 
 
-def _shrinking_plan(load: Load, rivals: list[Load]) -> list[FileCheck]:
-    """Compare a budget's rows with those of the one that it would replace, which a file of changes only must not do."""
-    from expectations import plan
+def _shrinking_register(load: Load, rivals: list[Load]) -> list[FileCheck]:
+    """Compare the rows of a file that replaces another one whole with the other's: an export cut short must not hide it."""
+    from expectations import people, plan
 
-    entity = "budget_line"
-    if load.kind != "budget" or entity not in load.entities:
+    found = {"budget": plan.shrinking_check(), **{check.entity: check for check in people.shrinking_checks()}}.get(load.kind)
+    if found is None or found.entity not in load.entities:
         return []
+    entity = found.entity
     earlier = [
         other.entities[entity].rows
         for other in rivals
-        if other.kind == "budget"
+        if other.kind == load.kind
         and entity in other.entities
         and other.delivery <= load.delivery
         and (other.period_from, other.period_to) == (load.period_from, load.period_to)
@@ -185,7 +190,7 @@ def _shrinking_plan(load: Load, rivals: list[Load]) -> list[FileCheck]:
         return []
     rows = load.entities[entity].rows
     frame = pd.DataFrame({"share_of_earlier": [rows / earlier[-1]]}).convert_dtypes(dtype_backend="pyarrow")
-    result = _run(plan.shrinking_check(), iter([frame]))
+    result = _run(found, iter([frame]))
     if not result.passed:
         result.description += f": {rows} ({earlier[-1]})"
     return [result]

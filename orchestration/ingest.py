@@ -26,14 +26,19 @@ import pyarrow.parquet as pq
 
 from orchestration import register
 from orchestration.errors import AvvikError, FileRejected, Place, Text
-from orchestration.readers.contract import ENTITIES, LOAD_COLUMNS, Reading, Summary
+from orchestration.privacy import PersonKey, open_person_key, safe_name
+from orchestration.readers.contract import BY_MONTH, ENTITIES, LOAD_COLUMNS, SUMMED, Reading, Summary
 from orchestration.register import EntityRows, Load, counts, settings_hash
-from orchestration.settings import PERIOD, Settings, Source
+from orchestration.retention import retained
+from orchestration.settings import PERIOD, PERSONAL_KINDS, Settings, Source
 
 Progress = Callable[[str, int, int], None]
 
 #: A file still being copied changes within this many seconds.
 SETTLE_SECONDS = 5
+
+#: Kinds of which a delivery's file is the whole register: two of them would hide each other's rows.
+_WHOLE_REGISTERS = ("position", "employment", "agreement", "internal_agreement")
 
 _UNFINISHED = (".part", ".tmp", ".crdownload", ".filepart", ".partial")
 
@@ -111,11 +116,15 @@ def deliveries(settings: Settings) -> list[str]:
 
 
 def inbox_files(settings: Settings, delivery: str) -> list[Path]:
-    """Return the files of a month's inbox by name; hidden files and Office lock files are not deliveries."""
+    """Return the files of a month's inbox by name.
+
+    Hidden files and Office lock files are not deliveries, and an action list (åtgärdslista) is answers, which the findings read.
+    """
     folder = settings.inbox / delivery
     if not folder.is_dir():
         return []
-    return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.startswith((".", "~$")))
+    aside = (".", "~$", "atgardslista", "åtgärdslista")
+    return sorted(p for p in folder.iterdir() if p.is_file() and not p.name.casefold().startswith(aside))
 
 
 def pending(settings: Settings, delivery: str) -> InboxState:
@@ -136,7 +145,7 @@ def pending(settings: Settings, delivery: str) -> InboxState:
         if path.suffix.lower() in _UNFINISHED or time.time() - stat.st_mtime < SETTLE_SECONDS:
             settled = False
         elif register.claim(settings, path.name) and (delivery, sha256_of(path)) not in known:
-            new_files.append(path.name)
+            new_files.append(safe_name(path.name))
     return InboxState(bool(files) and settled and not missing, missing, new_files, digest.hexdigest()[:16])
 
 
@@ -148,6 +157,7 @@ def ingest_delivery(settings: Settings, delivery: str, progress: Progress | None
 
     Raises:
         AvvikError: there is neither a delivery nor an earlier load for the month.
+        PersonKeyError: the delivery holds HR data and the key of the pseudonyms is lost or another one. Nothing was read.
     """
     prepare_raw(settings)
     loads = register.read_loads(settings)
@@ -156,14 +166,15 @@ def ingest_delivery(settings: Settings, delivery: str, progress: Progress | None
     files = inbox_files(settings, delivery)
     # Files of other months that the settings read differently now are read again: one publication, one way of reading.
     stale = _stale(settings, loads, delivery)
+    key = _open_key(settings, [*files, *stale])
     for number, path in enumerate([*files, *stale]):
         if progress:
-            progress(f"{path.parent.name}/{path.name}", number, len(files) + len(stale))
+            progress(f"{path.parent.name}/{safe_name(path.name)}", number, len(files) + len(stale))
         found = register.claim(settings, path.name)
         if found is None:
             result.files.append(_unclaimed(settings, delivery, path))
             continue
-        file_result, load = _take_in(settings, path.parent.name, path, *found, by_id)
+        file_result, load = _take_in(settings, path.parent.name, path, *found, by_id, key)
         if load is not None:
             by_id[load.load_id] = load
         result.files.append(file_result)
@@ -192,6 +203,14 @@ def ingest_delivery(settings: Settings, delivery: str, progress: Progress | None
         )
     register.derive_tables(settings, loads)
     return result
+
+
+def _open_key(settings: Settings, files: list[Path]) -> PersonKey | None:
+    """Open the key of the pseudonyms, once, if there is any HR file: before anything is read."""
+    found = (register.claim(settings, path.name) for path in files)
+    if any(claimed and claimed[1].kind in PERSONAL_KINDS for claimed in found):
+        return open_person_key(settings.home, settings.people.key_file)
+    return None
 
 
 def _stale(settings: Settings, loads: list[Load], delivery: str) -> list[Path]:
@@ -248,7 +267,7 @@ def _replace_missing(settings: Settings, delivery: str, result: DeliveryResult, 
 
 
 def _conflicts(settings: Settings, loads: list[Load]) -> list[str]:
-    """Say which files of one delivery speak for the same months: do they add up, or does one replace the other?"""
+    """Say which files of one delivery speak for the same months, or are the same register: which one counts?"""
     by_slot: dict[tuple[str, str, str], list[Load]] = {}
     for load in loads:
         if counts(settings, load):
@@ -257,7 +276,19 @@ def _conflicts(settings: Settings, loads: list[Load]) -> list[str]:
     for (source, delivery, _), slot in by_slot.items():
         for number, one in enumerate(slot):
             for other in slot[number + 1 :]:
-                if month := _common_month(one, other):
+                if one.kind in _WHOLE_REGISTERS:
+                    twice = Text(
+                        sv=f"inbox/{delivery}: både {Path(one.file_name).name} och {Path(other.file_name).name} är {source}, "
+                        "och en "
+                        "ny fil ersätter hela registret. Ta bort den som inte ska räknas, eller sätt parts = true för "
+                        f"{source} om de ska läggas ihop.",
+                        en=f"inbox/{delivery}: both {Path(one.file_name).name} and {Path(other.file_name).name} are {source}, "
+                        "and a "
+                        f"new file replaces the whole register. Remove the one that should not count, or set parts = true for "
+                        f"{source} if they add up.",
+                    )
+                    problems.append(str(twice))
+                elif month := _common_month(one, other):
                     unclear = Text(
                         sv=f"inbox/{delivery}: både {Path(one.file_name).name} och {Path(other.file_name).name} gäller {month}. "
                         f"Ta bort den som inte ska räknas, eller sätt parts = true för {source} om de ska läggas ihop (och "
@@ -335,13 +366,13 @@ def _unclaimed(settings: Settings, delivery: str, path: Path) -> FileResult:
         sv=f"ingen källa i avvik.toml känner igen filen (mönster: {patterns}); avvik map föreslår en",
         en=f"no source in avvik.toml claims the file (patterns: {patterns}); avvik map proposes one",
     )
-    return FileResult(f"{delivery}/{path.name}", reason_code="unclaimed", reason=str(reason))
+    return FileResult(f"{delivery}/{safe_name(path.name)}", reason_code="unclaimed", reason=str(reason))
 
 
 def _take_in(
-    settings: Settings, delivery: str, path: Path, name: str, source: Source, by_id: dict[str, Load]
+    settings: Settings, delivery: str, path: Path, name: str, source: Source, by_id: dict[str, Load], key: PersonKey | None
 ) -> tuple[FileResult, Load | None]:
-    label = f"{delivery}/{path.name}"
+    label = f"{delivery}/{safe_name(path.name) if source.kind in PERSONAL_KINDS else path.name}"
     before = path.stat()
     sha256 = sha256_of(path)
     how = settings_hash(source)
@@ -350,6 +381,15 @@ def _take_in(
     if known is not None and known.status == "withdrawn":
         return FileResult(label, name, source.kind, "unchanged", load_id, "withdrawn", known.reason), None
     try:
+        if not label.endswith(path.name):
+            raise FileRejected(
+                "personal_number_in_name",
+                Place(label),
+                Text(
+                    sv="filens namn innehåller ett personnummer; döp om den, för namnet visas och sparas",
+                    en="the file's name holds a personal identity number; rename it, as names are shown and kept",
+                ),
+            )
         if known is not None and known.status in ("accepted", "replaced") and _is_stored(settings, known):
             _require_period(label, source, delivery, known.period_from, known.period_to)
             if known.status == "replaced" and known.delivery == delivery:
@@ -358,7 +398,7 @@ def _take_in(
                 register.write_load(settings, known)
                 return _result(known, "accepted", label), known
             return _result(known, "unchanged", label), None
-        load, checks = _read_and_store(settings, delivery, path, label, name, source, load_id, sha256)
+        load, checks = _read_and_store(settings, delivery, path, label, name, source, load_id, sha256, key)
     except FileRejected as rejection:
         load = Load(
             # A refusal is remembered beside an accepted load of the same content, not instead of it.
@@ -430,8 +470,11 @@ def _require_period(label: str, source: Source, delivery: str, first: str | None
     )
 
 
-def open_reading(settings: Settings, path: Path, source: Source, delivery: str, label: str) -> Reading:
-    """Choose the reader: SIE where the source says so or the file's first bytes do, else the table reader."""
+def open_reading(
+    settings: Settings, path: Path, source: Source, delivery: str, label: str, key: PersonKey | None = None
+) -> Reading:
+    """Choose the reader: PAXml and SIE where the source says so or the file's first bytes do, else the table reader."""
+    from orchestration.readers.paxml import is_paxml, read_paxml
     from orchestration.readers.sie import is_sie, read_sie
     from orchestration.readers.tables import read_table
 
@@ -446,14 +489,35 @@ def open_reading(settings: Settings, path: Path, source: Source, delivery: str, 
         )
     with path.open("rb") as file:
         head = file.read(65536)
+    if source.kind == "hr" and key is not None:
+        return read_paxml(path, source, key=key, delivery=delivery, label=label, max_bytes=settings.max_file_mb * 2**20)
+    if is_paxml(head):
+        raise FileRejected(
+            "wrong_kind",
+            Place(label),
+            Text(
+                sv=f"filen är PAXml ur ett personalsystem men källan som tar emot den är {source.kind}. Ge den en källa med "
+                'kind = "hr"',
+                en=f"the file is PAXml of an HR system but the source that claims it is {source.kind}. Give it a source of "
+                'kind = "hr"',
+            ),
+        )
     named_sie = path.suffix.lower() in (".se", ".si", ".sie")
     if source.format == "sie" or (source.format == "auto" and source.kind == "ledger" and (named_sie or is_sie(head))):
         return read_sie(path, source, label=label)
-    return read_table(path, source, delivery=delivery, max_unpacked_mb=settings.max_unpacked_mb, label=label)
+    return read_table(path, source, delivery=delivery, max_unpacked_mb=settings.max_unpacked_mb, label=label, key=key)
 
 
 def _read_and_store(
-    settings: Settings, delivery: str, path: Path, label: str, name: str, source: Source, load_id: str, sha256: str
+    settings: Settings,
+    delivery: str,
+    path: Path,
+    label: str,
+    name: str,
+    source: Source,
+    load_id: str,
+    sha256: str,
+    key: PersonKey | None,
 ) -> tuple[Load, list[FileCheck]]:
     from expectations.files import check_file
 
@@ -461,7 +525,9 @@ def _read_and_store(
     shutil.rmtree(incoming, ignore_errors=True)
     incoming.mkdir(parents=True)
     try:
-        reading = open_reading(settings, path, source, delivery, label)
+        reading = open_reading(settings, path, source, delivery, label, key)
+        if source.kind in PERSONAL_KINDS:
+            reading = retained(settings, reading, delivery, name, register.read_loads(settings))
         entities = _write_entities(incoming, reading, load_id, label)
         summary = reading.summary
         _require_rows_add_up(label, summary, entities)
@@ -502,14 +568,14 @@ def _write_entities(folder: Path, reading: Reading, load_id: str, label: str) ->
                 writers[entity] = pq.ParquetWriter(
                     folder / f"{entity}.parquet", _stored_schema(schema), compression="zstd", compression_level=1
                 )
-                entities[entity] = EntityRows(0, Decimal(0) if "amount" in schema.names else None)
+                entities[entity] = EntityRows(0, Decimal(0) if entity in SUMMED else None)
             columns = [_constant(load_id, table.num_rows), _constant(label, table.num_rows), *table.select(schema.names).columns]
             writers[entity].write_table(pa.table(columns, schema=_stored_schema(schema)))
             rows = entities[entity]
             rows.rows += table.num_rows
             if rows.amount is not None:
                 rows.amount += _counted_amount(entity, table)
-            if entity == "ledger_line":
+            if entity in BY_MONTH:
                 _count_months(rows, table)
     finally:
         for writer in writers.values():
@@ -542,8 +608,9 @@ def _constant(value: str, rows: int) -> pa.Array:
 
 def _count_months(rows: EntityRows, table: pa.Table) -> None:
     """Add a chunk's rows and amounts to those of their months."""
-    counted = pc.equal(table["line_kind"], "TRANS")
-    amounts = pc.if_else(counted, table["amount"], pa.scalar(Decimal("0.00"), table.schema.field("amount").type))
+    is_history = pc.is_in(table["line_kind"], pa.array(["RTRANS", "BTRANS"]))
+    nothing = pa.scalar(Decimal("0.00"), table.schema.field("amount").type)
+    amounts = pc.if_else(is_history, nothing, pc.fill_null(table["amount"], nothing))
     lines = pa.table({"period": table["period"], "amount": amounts})
     by_month = lines.group_by("period").aggregate([("amount", "sum"), ("period", "count")])
     months = rows.months if rows.months is not None else {}

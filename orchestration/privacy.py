@@ -140,6 +140,11 @@ def find_identities(text: str, *, on: date | None = None) -> Iterator[str]:
             yield match.group()
 
 
+def safe_name(name: str) -> str:
+    """Return a file name as it is, or masked where it holds a valid personal identity number."""
+    return mask(name) if next(find_identities(name), None) else name
+
+
 def safe_code(text: str | None) -> str | None:
     """Return a code as it is, or masked where it holds a personal identity number; None for empty."""
     value = (text or "").strip()
@@ -171,6 +176,10 @@ class PersonKey:
         """Return the pseudonym of an employment number (anställningsnummer), which in some systems is a personal number."""
         cleaned = unicodedata.normalize("NFKC", number or "").strip()
         return self._hash(b"employment", cleaned) if cleaned else None
+
+    def record(self, number: str) -> str:
+        """Return the pseudonym of a row's own number where that might hold a personal identity number."""
+        return self._hash(b"record", number)
 
     def _hash(self, domain: bytes, value: str) -> str:
         digest = hmac.new(self.secret, domain + b"\0" + value.encode(), hashlib.sha256).hexdigest()
@@ -289,7 +298,7 @@ def _remembered_fingerprint(home: Path) -> str | None:
 
 
 def _has_people(home: Path) -> bool:
-    from orchestration.readers.people import ENTITIES_HR
+    from orchestration.readers.contract import ENTITIES_HR
 
     folders = (home / "raw" / entity for entity in ENTITIES_HR)
     return any(path.name != "_schema.parquet" for folder in folders if folder.is_dir() for path in folder.glob("*.parquet"))

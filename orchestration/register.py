@@ -14,6 +14,7 @@ import hashlib
 import json
 import os
 import re
+import unicodedata
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -100,6 +101,8 @@ class Load:
     warnings: list[str] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
     entities: dict[str, EntityRows] = field(default_factory=dict)
+    #: HR loads: rows before this day were removed (gallring); `entities` tells what is left.
+    purged_before: str | None = None
 
     def __post_init__(self) -> None:
         if isinstance(self.generated_on, str):
@@ -129,11 +132,19 @@ def settings_hash(source: Source) -> str:
 
 
 def claim(settings: Settings, name: str) -> tuple[str, Source] | None:
-    """Return the first source, in the order of `avvik.toml`, one of whose patterns matches the file name."""
+    """Return the first source, in the order of `avvik.toml`, one of whose patterns matches the file name.
+
+    Letter case makes no difference, nor whether å is one character or two (as on a Mac).
+    """
+    plain = _plain(name)
     for source_name, source in settings.sources.items():
-        if any(fnmatch.fnmatch(name.lower(), pattern.lower()) for pattern in source.files):
+        if any(fnmatch.fnmatchcase(plain, _plain(pattern)) for pattern in source.files):
             return source_name, source
     return None
+
+
+def _plain(name: str) -> str:
+    return unicodedata.normalize("NFC", name).lower()
 
 
 def counts(settings: Settings, load: Load) -> bool:

@@ -26,7 +26,7 @@ from orchestration.assets.common import LOCK, OWNERS, PREVIEW_ROWS, column_schem
 from orchestration.errors import AvvikError, Text, language
 from orchestration.ingest import DeliveryResult, FileCheck, FileResult
 from orchestration.instance import instance_folder
-from orchestration.readers.contract import ENTITIES, LOAD, LOAD_COLUMNS, LOAD_ENTITY
+from orchestration.readers.contract import ENTITIES, ENTITIES_HR, LOAD, LOAD_COLUMNS, LOAD_ENTITY
 from orchestration.settings import Kind, Settings
 
 GROUP = "raw"
@@ -41,6 +41,15 @@ MAIN_ENTITY: dict[str, str] = {
     "dimension": "dimension_value",
     "report_lines": "report_line_account",
     "counterparty_groups": "counterparty_group",
+    "position": "position",
+    "employment": "employment",
+    "absence": "absence_spell",
+    "payroll": "payroll_line",
+    "hr": "time_line",
+    "agreement": "agreement",
+    "internal_agreement": "internal_agreement",
+    "period_release": "period_release",
+    "comment": "comment",
 }
 
 
@@ -154,7 +163,7 @@ def check_catalogue(settings: Settings) -> list[CheckEntry]:
         content = json.loads(kept.read_text(encoding="utf-8"))
         if content["of"] == digest.hexdigest():
             return [CheckEntry(*entry) for entry in content["checks"]]
-    from expectations import ledger, plan
+    from expectations import ledger, people, plan
     from expectations.files import suite_for
 
     found = {}
@@ -162,6 +171,7 @@ def check_catalogue(settings: Settings) -> list[CheckEntry]:
         *(check for kind in get_args(Kind) for check in suite_for(kind)),
         ledger.shrinking_check(),
         plan.shrinking_check(),
+        *people.shrinking_checks(),
     ]:
         found[check.name, check.entity] = CheckEntry(check.name, check.entity, check.severity, str(check.description))
     kept.parent.mkdir(parents=True, exist_ok=True)
@@ -265,7 +275,7 @@ def _metadata(settings: Settings, name: str, results: list[DeliveryResult]) -> d
             ((f.file_name, f.status, f.entities[name].rows, f.entities[name].amount) for f in mine),
         )
         path = settings.raw / name / f"{mine[-1].load_id}.parquet"
-        if path.exists():
+        if path.exists() and name not in ENTITIES_HR:  # one person's absence is not for the event log
             batch = next(pq.ParquetFile(path).iter_batches(PREVIEW_ROWS), None)
             if batch is not None:
                 metadata["preview"] = preview(name, pa.Table.from_batches([batch]))
@@ -273,11 +283,12 @@ def _metadata(settings: Settings, name: str, results: list[DeliveryResult]) -> d
 
 
 def _standing(settings: Settings, files: list[FileResult]) -> list[FileResult]:
-    """Return, of each kind of export that is not among the files, the newest one that counts.
+    """Return, of each kind of export that is not among the files that were accepted, the newest one that counts.
 
-    A budget comes once a year: in the other months its checks tell how that file fared, not nothing.
+    A budget comes once a year: in the other months its checks tell how that file fared, not nothing. Where a file was refused,
+    what the table holds is still the file before it; why the new one was refused, `files_accepted` says.
     """
-    delivered = {file.kind for file in files}
+    delivered = {file.kind for file in files if file.status != "rejected"}
     newest = {
         load.kind: load for load in register.read_loads(settings) if load.status == "accepted" and load.kind not in delivered
     }
@@ -328,7 +339,9 @@ def _check_results(
         if file.kind:
             by_kind[file.kind].append(file)
     for kind, mine in by_kind.items():
-        refused = [f"{f.file_name}: {f.reason}" for f in mine if f.status == "rejected"]
+        refused = [
+            f.reason if f.reason.startswith(f.file_name) else f"{f.file_name}: {f.reason}" for f in mine if f.status == "rejected"
+        ]
         statuses = [(f.file_name, f.status, f.reason) for f in mine]
         yield result("files_accepted", MAIN_ENTITY[kind], refused, {"files": table(("file", "status", "reason"), statuses)})
         bad = [f"{f.file_name}: {f.rows_bad}" for f in mine if f.rows_bad]

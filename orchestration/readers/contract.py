@@ -20,6 +20,8 @@ import pyarrow as pa
 
 MONEY = pa.decimal128(18, 2)
 QUANTITY = pa.decimal128(18, 4)
+#: Degrees, extents and rates: 0.750000 is three quarters.
+SHARE = pa.decimal128(9, 6)
 TEXT = pa.string()
 DATE = pa.date32()
 
@@ -173,6 +175,60 @@ ENTITIES: dict[str, pa.Schema] = {
             ("counterparty_group", TEXT),
         ]
     ),
+    # One row per agreement (avtal) that gives income or cost at set intervals. direction: income, cost. amount is per occasion
+    # and unsigned. cadence is months between occasions (1, 3, 4, 6, 12), phase the calendar month of the first one in a year.
+    # index is the yearly rise as the register states it (0.02, or 2 for two per cent).
+    "agreement": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("agreement_id", TEXT),
+            ("direction", TEXT),
+            ("seller_unit", TEXT),
+            ("buyer_unit", TEXT),
+            ("account", TEXT),
+            ("counterparty", TEXT),
+            ("party", TEXT),
+            ("reference", TEXT),
+            ("text", TEXT),
+            ("amount", MONEY),
+            ("cadence", pa.int32()),
+            ("phase", pa.int32()),
+            ("index", SHARE),
+            ("valid_from", DATE),
+            ("valid_to", DATE),
+        ]
+    ),
+    # One row per agreement between two units of the municipality. amount is per occasion and unsigned.
+    "internal_agreement": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("agreement_id", TEXT),
+            ("seller_unit", TEXT),
+            ("buyer_unit", TEXT),
+            ("income_account", TEXT),
+            ("cost_account", TEXT),
+            ("amount", MONEY),
+            ("cadence", pa.int32()),
+            ("phase", pa.int32()),
+            ("text", TEXT),
+            ("reference", TEXT),
+            ("valid_from", DATE),
+            ("valid_to", DATE),
+        ]
+    ),
+    # One row per period and the day it was released (first reported).
+    "period_release": pa.schema([("source_row", pa.int64()), ("period", TEXT), ("released_on", DATE)]),
+    # One row per comment that a person wrote for the report. report_line is null for a comment on the whole unit.
+    "comment": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("period", TEXT),
+            ("unit", TEXT),
+            ("report_line", TEXT),
+            ("text", TEXT),
+            ("author", TEXT),
+        ]
+    ),
     # One row per input row that is not in any table above. is_bad: the row should have been data; false for blank, title,
     # repeated header and total rows, which are set aside.
     "reject": pa.schema(
@@ -197,6 +253,128 @@ ENTITIES: dict[str, pa.Schema] = {
         ]
     ),
 }
+
+#: What HR exports fill. No entity holds a name, a free text or an identity number: `person` and `employment` are pseudonyms
+#: (`orchestration.privacy`), made while the file is parsed. Amounts are in the ledger's sign (cost +), hours are hours, degrees
+#: and extents are shares (1 = full time).
+ENTITIES_HR: dict[str, pa.Schema] = {
+    # One row per position (tjänst in personalstat) and validity span. budgeted_wage is a full-time monthly wage;
+    # budgeted_po a share of the wage (0.3846), null where the export has none: then the year's PO rate is used.
+    "position": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("position", TEXT),
+            ("title_code", TEXT),  # befattningskod, AID
+            *_CODES,
+            ("account", TEXT),
+            ("degree", SHARE),
+            ("budgeted_wage", MONEY),
+            ("budgeted_po", SHARE),
+            ("valid_from", DATE),
+            ("valid_to", DATE),
+        ]
+    ),
+    # One row per employment and span of unchanged terms. wage_form: month, hour. wage_basis says what monthly_wage is:
+    # full_time, actual (already multiplied by the degree), '' where the file does not say. birth_year and sex are kept only for
+    # the statutory key figures and leave the warehouse through `privacy.suppress`.
+    "employment": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("employment", TEXT),
+            ("person", TEXT),
+            ("birth_year", pa.int32()),
+            ("sex", TEXT),
+            ("position", TEXT),
+            ("title_code", TEXT),
+            *_CODES,
+            ("employment_form", TEXT),
+            ("wage_form", TEXT),
+            ("degree", SHARE),
+            ("degree_from", DATE),
+            ("monthly_wage", MONEY),
+            ("wage_basis", TEXT),
+            ("wage_from", DATE),
+            ("hourly_wage", MONEY),
+            ("weekly_hours", QUANTITY),
+            ("valid_from", DATE),
+            ("valid_to", DATE),
+            ("is_deleted", pa.bool_()),
+        ]
+    ),
+    # One row per absence spell or absent day. cause is avvik's (see absence_causes.csv), cause_code the file's. valid_to is null
+    # while the spell is open. Either extent (a share of the working time) or hours (on that one day) is set.
+    "absence_spell": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("record_id", TEXT),
+            ("employment", TEXT),
+            ("person", TEXT),
+            ("cause", TEXT),
+            ("cause_code", TEXT),
+            *_CODES,
+            ("valid_from", DATE),
+            ("valid_to", DATE),
+            ("extent", SHARE),
+            ("hours", QUANTITY),
+            ("is_deleted", pa.bool_()),
+        ]
+    ),
+    # One row per registered working time: worked, extra, overtime, unsocial hours (OB), on call. time_code is the file's.
+    "time_line": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("record_id", TEXT),
+            ("employment", TEXT),
+            ("person", TEXT),
+            ("time_code", TEXT),
+            *_CODES,
+            ("account", TEXT),
+            ("valid_from", DATE),
+            ("valid_to", DATE),
+            ("hours", QUANTITY),
+        ]
+    ),
+    # One row per employment and scheduled day (schema).
+    "schedule_day": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("employment", TEXT),
+            ("person", TEXT),
+            ("day", DATE),
+            ("hours", QUANTITY),
+        ]
+    ),
+    # One row per payroll row. line_kind: transaction (into payroll), pay (a row of the pay slip), employer_contribution, posting
+    # (the payroll's own bookkeeping, which ties it to the ledger). period is the payroll month.
+    "payroll_line": pa.schema(
+        [
+            ("source_row", pa.int64()),
+            ("record_id", TEXT),
+            ("line_kind", TEXT),
+            ("period", TEXT),
+            ("paid_on", DATE),
+            ("employment", TEXT),
+            ("person", TEXT),
+            ("wage_type", TEXT),  # löneart, or the standard's lönekod
+            ("pay_type", TEXT),  # BRUTTO, FÖRMÅN, NETTO, SKATT …
+            ("account", TEXT),
+            *_CODES,
+            ("quantity", QUANTITY),
+            ("unit_price", MONEY),
+            ("amount", MONEY),
+            ("work_from", DATE),
+            ("work_to", DATE),
+        ]
+    ),
+}
+
+ENTITIES |= ENTITIES_HR
+
+#: Entities whose amounts sum to something: the register of loads keeps the sum as a control total.
+SUMMED = ("ledger_line", "period_balance", "year_balance", "budget_line", "forecast_line", "payroll_line")
+
+#: Entities whose rows tell, one by one, which month they are for: their loads speak for the months that they have rows in.
+BY_MONTH = ("ledger_line", "payroll_line")
 
 #: The register of loads as dbt sees it: `raw/load.parquet`, derived from the JSON files in `raw/load/`. One row per load that was
 #: tried. status: accepted (it counts), rejected, withdrawn (by a person), replaced (by another file of its delivery), retired

@@ -5,7 +5,8 @@ errors, the proposal of a map and `avvik inputs` all come from it, so that they 
 (`numbers`), file formats (`sheets`), building the tables (`tables`).
 
 A field is named as the column of the contract's entity that it fills. Reader-only fields (`READER_ONLY`) are other ways to state
-such a column: debit and credit instead of amount, twelve month columns instead of period and amount.
+such a column: debit and credit instead of amount, twelve month columns instead of period and amount, a wage whose header says
+whether it is for full time.
 """
 
 from __future__ import annotations
@@ -20,11 +21,36 @@ from pathlib import Path
 from typing import Literal
 
 from orchestration.errors import SettingsError, Text
+from orchestration.settings import PERSONAL_KINDS
 
-FieldType = Literal["code", "text", "amount", "quantity", "date", "period", "year", "choice", "report_line", "months"]
+FieldType = Literal[
+    "code",
+    "text",
+    "amount",  # the row's money, in the sign of the source
+    "months",
+    "money",  # other money: wages, amounts of agreements
+    "quantity",
+    "share",  # 75 %, 75 or 0,75 of full time
+    "rate",  # 2 %, 2 or 0,02
+    "date",
+    "until",  # a last day, or words and dates that mean none
+    "period",
+    "year",
+    "birth_year",
+    "choice",
+    "number",  # a choice whose values are whole numbers
+    "report_line",
+    "any_line",  # a report line or a total of them
+    "cause",
+    "person",  # a personal identity number: read, replaced by a pseudonym, never shown
+    "employment",  # an employment number: the same
+]
+
+#: Types whose cells tell who somebody is: never in a message, a reject or a sample.
+IDENTITY_TYPES = ("person", "employment", "birth_year")
 
 #: Fields that are no columns of the contract: see the module's docstring.
-READER_ONLY = ("debit", "credit", "date", "months", "fiscal_year")
+READER_ONLY = ("debit", "credit", "date", "months", "fiscal_year", "full_time_wage", "actual_wage")
 
 #: Report lines that a budget or forecast row may carry instead of an account: key, Swedish labels as printed in reports.
 REPORT_LINES: dict[str, tuple[str, ...]] = {
@@ -92,6 +118,13 @@ class InputKind:
     key: tuple[str, ...] = ()
     example_headers: dict[str, str | tuple[str, ...]] = field(default_factory=dict)
     example: tuple[tuple[str, ...], ...] = ()
+    #: False for a format that has its own reader and no columns (PAXml).
+    is_table: bool = True
+
+    @property
+    def is_personal(self) -> bool:
+        """True for HR exports, of which nothing is shown that could tell who somebody is."""
+        return self.name in PERSONAL_KINDS
 
     def field(self, name: str) -> Field | None:
         """Return the field of that name, or None."""
@@ -252,6 +285,163 @@ _BUDGET_FIELDS = (
 )
 _ROW_TEXT = _f(
     "row_text", "text", "Radens text", "Text of the row", "Text, Radtext, Kommentar, Anmärkning, Beskrivning, Note, Comment"
+)
+
+_HR_ACCOUNT = replace(_ACCOUNT, description=Text(sv="Konto som lönen bokförs på", en="Account that the pay is booked on"))
+#: The code string as HR exports have it; "Tjänst" is the position there.
+_HR_CODES = tuple(replace(f, synonyms=tuple(word for word in f.synonyms if word != "Tjänst")) for f in _CODES)
+_WHO = (
+    _f(
+        "employment",
+        "employment",
+        "Anställningsnummer; lagras bara som pseudonym",
+        "Employment number; stored as a pseudonym only",
+        "Anställningsnummer, Anställningsnr, Anst.nr, Anställnings-id, Anst-id, Anställning, Medarbetarnummer, Medarbetarnr, "
+        "Personalnummer, Employment number",
+        "20417",
+    ),
+    _f(
+        "person",
+        "person",
+        "Personnummer, tio eller tolv siffror; lagras bara som pseudonym",
+        "Personal identity number, ten or twelve digits; stored as a pseudonym only",
+        "Personnummer, Personnr, Pers.nr, Pnr, Person-id, Personal identity number",
+        "811228-9874",
+    ),
+)
+_POSITION = _f(
+    "position",
+    "code",
+    "Tjänst i personalstaten",
+    "Position in the staffing plan",
+    "Tjänst, Tjänstnr, Tjänstenr, Tjänstnummer, Tjänst-id, Befattningsnr, Befattningsnummer, Positionsnummer, Positions-id, "
+    "Position-id, Stat-id, Rad-id",
+    "T-101",
+)
+_TITLE = _f(
+    "title_code",
+    "code",
+    "Befattning eller AID-kod",
+    "Title or AID code",
+    "AID-kod, AID, Befattningskod, Etikett, BSK-kod, Yrkeskod, Befattning, Befattningsbenämning, Titel, Title",
+    "151010",
+)
+_DEGREE = _f(
+    "degree",
+    "share",
+    "Sysselsättningsgrad: 75 %, 75 eller 0,75",
+    "Working-time degree: 75 %, 75 or 0,75",
+    "Sysselsättningsgrad, Syss.grad, Sysgrad, Sysselsättn.grad, Sysselsättningsgrad procent, Tjänstgöringsgrad, Tjänstegrad, "
+    "Tjg.grad, Omfattning, Årsarbetare, Grad, Degree, FTE",
+    "75 %",
+)
+_SPAN = (
+    _f(
+        "valid_from",
+        "date",
+        "Från och med",
+        "From this day",
+        "Fr.o.m., Från och med, Från, Gäller från, Giltig från, Startdatum, Börjar, Datum from, From datum, Från datum, Valid "
+        "from",
+        "2015-01-01",
+    ),
+    _f(
+        "valid_to",
+        "until",
+        "Till och med; tomt, 9999-12-31 eller “tills vidare”: pågår",
+        "Up to and including; empty, 9999-12-31 or “tills vidare”: still going on",
+        "T.o.m., Till och med, Till, Gäller till, Giltig till, Slutdatum, Slutar, Datum tom, Tom datum, Till datum, Valid to",
+    ),
+)
+_RECORD = _f(
+    "record_id",
+    "code",
+    "Radens eget nummer i systemet, om det är detsamma i varje export",
+    "The row's own number in the system, if it is the same in every export",
+    "Post-id, Postid, Händelse-id, Ärendenr, Ärendenummer, Ärende-id, Rad-id, Löpnr, Record id",
+)
+_DELETED = _f(
+    "is_deleted",
+    "choice",
+    "Raden tar tillbaka en tidigare",
+    "The row takes back an earlier one",
+    "Borttagen, Makulerad, Raderad, Annullerad, Deleted",
+    choices={"true": ("ja", "j", "x", "1", "sant", "yes"), "false": ("nej", "n", "0", "falskt", "no")},
+)
+_UNSIGNED = Text(sv="Belopp utan tecken, per tillfälle.", en="Amounts without sign, per occasion.")
+_AGREEMENT_ID = _f(
+    "agreement_id",
+    "code",
+    "Avtalets nummer",
+    "Number of the agreement",
+    "Avtalsnr, Avtalsnummer, Avtals-id, Avtal, Överenskommelse, Löpnr, Agreement id",
+    "A-12",
+)
+_SELLER = _f(
+    "seller_unit",
+    "code",
+    "Enheten som säljer och får intäkten",
+    "Unit that sells and has the income",
+    "Säljande enhet, Säljare, Säljande ansvar, Ansvar säljare, Från ansvar, Seller unit, Seller",
+    "1200",
+)
+_BUYER = _f(
+    "buyer_unit",
+    "code",
+    "Enheten som köper och bär kostnaden",
+    "Unit that buys and bears the cost",
+    "Köpande enhet, Köpare, Köpande ansvar, Ansvar köpare, Till ansvar, Buyer unit, Buyer",
+    "1100",
+)
+_AGREEMENT_TEXT = _f(
+    "text",
+    "text",
+    "Vad avtalet gäller",
+    "What the agreement is for",
+    "Text, Avser, Benämning, Avtalstext, Beskrivning, Text på fakturan, Description",
+    "Facklig tid",
+)
+_MONTHS_OF_YEAR = (
+    *("januari", "februari", "mars", "april", "maj", "juni"),
+    *("juli", "augusti", "september", "oktober", "november", "december"),
+)
+_MONTH_CHOICES = {str(number): (name, name[:3], f"{number:02d}") for number, name in enumerate(_MONTHS_OF_YEAR, start=1)}
+_OCCASIONS = (
+    _f(
+        "amount",
+        "money",
+        "Belopp per tillfälle, utan tecken och utan moms",
+        "Amount per occasion, without sign and VAT",
+        "Belopp per tillfälle, Belopp per gång, Belopp, Avtalsbelopp, Amount",
+        "26 500",
+        required=True,
+        unit="SEK",
+    ),
+    _f(
+        "cadence",
+        "number",
+        "Månader mellan tillfällena: 1, 3, 4, 6 eller 12 (månad, kvartal, tertial, halvår, år); tomt: 1",
+        "Months between occasions: 1, 3, 4, 6 or 12; empty: 1",
+        "Intervall, Periodicitet, Frekvens, Faktureras, Månader mellan, Cadence",
+        "1",
+        choices={
+            "1": ("månad", "månadsvis", "varje månad", "månadsvis i efterskott", "monthly"),
+            "2": ("varannan månad",),
+            "3": ("kvartal", "kvartalsvis", "quarterly"),
+            "4": ("tertial", "tertialvis"),
+            "6": ("halvår", "halvårsvis", "halvårsvis i förskott"),
+            "12": ("år", "årsvis", "årligen", "helår", "yearly"),
+        },
+    ),
+    _f(
+        "phase",
+        "number",
+        "Årets första tillfälle: månadens nummer eller namn",
+        "First occasion of the year: the month's number or name",
+        "Första månad, Startmånad, Månad, Fas, Phase",
+        "1",
+        choices=_MONTH_CHOICES,
+    ),
 )
 
 _KINDS = (
@@ -733,7 +923,570 @@ _KINDS = (
         example_headers={"prefix_from": "Från motpart", "prefix_to": "Till motpart", "counterparty_group": "Grupp"},
         example=(("1", "4", "intern"), ("5", "7", "koncernbolag"), ("8", "9", "extern")),
     ),
+    InputKind(
+        name="position",
+        entity="position",
+        title=Text(sv="Personalstat (tjänster)", en="Staffing plan (positions)"),
+        description=Text(
+            sv="En rad per budgeterad tjänst och giltighetstid. Filen är hela personalstaten; en nyare ersätter den.",
+            en="One row per budgeted position and validity span. The file is the whole staffing plan; a newer one replaces it.",
+        ),
+        sign=_NO_SIGN,
+        fields=(
+            replace(_POSITION, required=True),
+            _TITLE,
+            *_HR_CODES,
+            _HR_ACCOUNT,
+            replace(_DEGREE, required=True),
+            _f(
+                "budgeted_wage",
+                "money",
+                "Budgeterad månadslön på heltid",
+                "Budgeted full-time monthly wage",
+                "Budgeterad lön, Budgeterad månadslön, Budgeterad heltidslön, Budgetlön, Månadslön budget, Lön budget, "
+                "Månadslön, "
+                "Heltidslön, Lön, Budgeted wage",
+                "34 000",
+                unit="SEK",
+            ),
+            _f(
+                "budgeted_po",
+                "share",
+                "Budgeterat PO-pålägg: 38,46 %, 38,46 eller 0,3846; tomt: årets sats",
+                "Budgeted on-cost: 38,46 %, 38,46 or 0,3846; empty: the year's rate",
+                "PO-pålägg, PO-påslag, PO, Budgeterat PO, PO-sats, Personalomkostnadspålägg, Sociala avgifter, On-cost",
+                "38,46 %",
+            ),
+            *_SPAN,
+        ),
+        key=("position",),
+        example_headers={
+            "position": "Tjänstnr",
+            "title_code": "AID",
+            "unit": "Ansvar",
+            "degree": "Sysselsättningsgrad",
+            "budgeted_wage": "Budgeterad lön",
+            "budgeted_po": "PO",
+            "valid_from": "Fr.o.m.",
+            "valid_to": "T.o.m.",
+        },
+        example=(
+            ("T-101", "151010", "1100", "100 %", "34 000", "38,46 %", "2015-01-01", "tills vidare"),
+            ("T-102", "151010", "1100", "75", "33 500", "38,46", "2015-01-01", ""),
+        ),
+    ),
+    InputKind(
+        name="employment",
+        entity="employment",
+        title=Text(sv="Anställningar", en="Employments"),
+        description=Text(
+            sv="En rad per anställning och tid med oförändrade villkor. Personnummer och anställningsnummer blir pseudonymer när "
+            "filen läses; namn läses inte.",
+            en="One row per employment and span of unchanged terms. Identity and employment numbers become pseudonyms when the "
+            "file is read; names are not read.",
+        ),
+        sign=_NO_SIGN,
+        fields=(
+            *_WHO,
+            _f(
+                "birth_year",
+                "birth_year",
+                "Födelseår (eller födelsedatum), om det inte finns i personnumret; bara för grupper",
+                "Year (or date) of birth, where the identity number does not give it; for groups only",
+                "Födelseår, Födelsedatum, Född, Födelsedag, Birth year",
+            ),
+            _f(
+                "sex",
+                "choice",
+                "Kön, om det inte finns i personnumret; bara för grupper",
+                "Sex, where the identity number does not give it; for groups only",
+                "Kön, Sex, Gender",
+                choices={"F": ("kvinna", "k", "kv", "female"), "M": ("man", "male")},
+            ),
+            _POSITION,
+            _TITLE,
+            *_HR_CODES,
+            _f(
+                "employment_form",
+                "code",
+                "Anställningsform",
+                "Form of employment",
+                "Anställningsform, Anst.form, Anställningstyp, Anställningens art, Employment form",
+                "TV",
+            ),
+            _f(
+                "wage_form",
+                "choice",
+                "Löneform: month (månadslön) eller hour (timlön)",
+                "Form of pay: month or hour",
+                "Löneform, Avlöningsform, Wage form",
+                choices={
+                    "month": ("månad", "månadslön", "mån", "månadsavlönad", "m"),
+                    "hour": ("timme", "timlön", "tim", "timavlönad", "t"),
+                },
+            ),
+            _DEGREE,
+            _f(
+                "degree_from",
+                "date",
+                "Sysselsättningsgraden gäller från",
+                "Since when the degree holds",
+                "Sysselsättningsgrad fr.o.m., Grad fr.o.m., Degree from",
+            ),
+            _f(
+                "monthly_wage",
+                "money",
+                "Månadslön. Säg med wage_basis om den är på heltid eller efter sysselsättningsgrad",
+                "Monthly wage. Say with wage_basis whether it is for full time or by the degree",
+                "Månadslön, Grundlön, Fast lön, Lön, Monthly wage",
+                unit="SEK",
+            ),
+            _f(
+                "full_time_wage",
+                "money",
+                "Månadslön på heltid",
+                "Monthly wage for full time",
+                "Heltidslön, Månadslön heltid, Heltidsmånadslön, Lön heltid, Full lön, Överenskommen lön, Full-time wage",
+                "34 500",
+                unit="SEK",
+            ),
+            _f(
+                "actual_wage",
+                "money",
+                "Månadslön efter sysselsättningsgrad",
+                "Monthly wage by the degree",
+                "Aktuell lön, Faktisk lön, Faktisk månadslön, Aktuell månadslön, Månadslön aktuell, Utgående lön, "
+                "Lön efter sysselsättningsgrad, Actual wage",
+                unit="SEK",
+            ),
+            _f(
+                "wage_basis",
+                "choice",
+                "Vad månadslönen avser: full_time (heltid) eller actual (efter sysselsättningsgrad)",
+                "What the monthly wage is: full_time or actual (by the degree)",
+                "Lön avser, Lönegrund, Wage basis",
+                choices={"full_time": ("heltid", "heltidslön"), "actual": ("faktisk", "aktuell", "efter sysselsättningsgrad")},
+            ),
+            _f(
+                "wage_from",
+                "date",
+                "Lönen gäller från",
+                "Since when the wage holds",
+                "Lön fr.o.m., Lön från, Lönedatum, Senaste lönerevision, Wage from",
+            ),
+            _f("hourly_wage", "money", "Timlön", "Hourly wage", "Timlön, Timpenning, Hourly wage", unit="SEK"),
+            _f(
+                "weekly_hours",
+                "quantity",
+                "Egen veckoarbetstid i timmar",
+                "Own hours of work in an average week",
+                "Veckoarbetstid, Arbetstid per vecka, Timmar per vecka, Veckotimmar, Weekly hours",
+                unit="h",
+            ),
+            replace(
+                _SPAN[0],
+                synonyms=(
+                    "Anställd från",
+                    "Anställd fr.o.m.",
+                    "Anställningsdatum",
+                    "Anst from",
+                    "Anställning from",
+                    *_SPAN[0].synonyms,
+                ),
+            ),
+            replace(
+                _SPAN[1],
+                synonyms=("Anställd till", "Anställd t.o.m.", "Avgångsdatum", "Anst tom", "Anställning tom", *_SPAN[1].synonyms),
+            ),
+            _DELETED,
+        ),
+        one_of=((("employment",), ("person",)),),
+        key=("employment", "person"),
+        example_headers={
+            "person": "Personnummer",
+            "employment": "Anställningsnummer",
+            "position": "Tjänstnr",
+            "title_code": "AID",
+            "unit": "Ansvar",
+            "employment_form": "Anställningsform",
+            "degree": "Sysselsättningsgrad",
+            "full_time_wage": "Heltidslön",
+            "valid_from": "Fr.o.m.",
+            "valid_to": "T.o.m.",
+        },
+        example=(
+            ("811228-9874", "20417", "T-101", "151010", "1100", "TV", "100 %", "34 500", "2012-08-01", ""),
+            ("670919-9530", "20533", "T-102", "151010", "1100", "TV", "75 %", "33 200", "2014-01-07", "9999-12-31"),
+        ),
+    ),
+    InputKind(
+        name="absence",
+        entity="absence_spell",
+        title=Text(sv="Frånvaro", en="Absence"),
+        description=Text(
+            sv="En rad per frånvaroperiod (eller frånvarodag med timmar). Senare filer rättar tidigare; filen får gälla vilka "
+            "månader som helst.",
+            en="One row per spell of absence (or absent day with hours). Later files correct earlier ones; a file may be for any "
+            "months.",
+        ),
+        sign=_NO_SIGN,
+        fields=(
+            _RECORD,
+            *_WHO,
+            _f(
+                "cause_code",
+                "cause",
+                "Orsak: PAXml:s kod (SJK, VAB) eller ord (sjuk, vård av barn). Egna koder: causes i källans inställningar",
+                "Cause: PAXml's code (SJK, VAB) or a Swedish word (sjuk, vård av barn). Own codes: causes in the source's "
+                "settings",
+                "Frånvaroorsak, Frånvarokod, Frånvarotyp, Frånvaro, Orsakskod, Orsak, Ledighetsorsak, Ledighetstyp, Ledighet, "
+                "Tidkod, "
+                "Absence cause, Cause",
+                "Sjuk",
+                required=True,
+            ),
+            *_HR_CODES,
+            replace(_SPAN[0], required=True),
+            _SPAN[1],
+            _f(
+                "extent",
+                "share",
+                "Omfattning: 50 %, 50 eller 0,5; tomt: hela dagen",
+                "Extent: 50 %, 50 or 0,5; empty: the whole day",
+                "Omfattning, Frånvaroomfattning, Frånvarograd, Omf, Procent, Grad, Extent",
+                "100 %",
+            ),
+            _f(
+                "hours",
+                "quantity",
+                "Frånvarotimmar, för frånvaro en enda dag",
+                "Hours absent, for absence on a single day",
+                "Timmar, Antal timmar, Frånvarotimmar, Tim, Hours",
+                unit="h",
+            ),
+            _DELETED,
+        ),
+        one_of=((("employment",), ("person",)),),
+        key=("employment", "person"),
+        example_headers={
+            "employment": "Anställningsnummer",
+            "cause_code": "Frånvaroorsak",
+            "valid_from": "Fr.o.m.",
+            "valid_to": "T.o.m.",
+            "extent": "Omfattning",
+        },
+        example=(
+            ("20417", "Sjuk", "2015-03-09", "2015-03-13", "100 %"),
+            ("20533", "FPE", "2015-02-01", "", "0,5"),
+        ),
+    ),
+    InputKind(
+        name="payroll",
+        entity="payroll_line",
+        title=Text(sv="Löner", en="Payroll"),
+        description=Text(
+            sv="En rad per lönerad, arbetsgivaravgift eller bokföringsrad ur lönesystemet. En nyare fil ersätter de månader som "
+            "båda "
+            "har.",
+            en="One row per pay row, employer contribution or posting of the payroll system. A newer file replaces the months "
+            "that "
+            "both have.",
+        ),
+        sign=_AMOUNT_SIGN,
+        fields=(
+            _RECORD,
+            _f(
+                "line_kind",
+                "choice",
+                "Slag av rad; tomt: pay (lönerad)",
+                "Kind of row; empty: pay",
+                "Radtyp, Slag, Posttyp, Line kind",
+                "lönerad",
+                choices={
+                    "pay": ("lönerad", "lön", "bruttolön"),
+                    "employer_contribution": ("arbetsgivaravgift", "arbetsgivaravgifter", "po", "po-pålägg", "sociala avgifter"),
+                    "posting": ("kontering", "bokföring", "bokföringsrad"),
+                    "transaction": ("transaktion", "lönetransaktion"),
+                },
+            ),
+            _f(
+                "period",
+                "period",
+                "Lönemånad: 201503, 2015-03. Saknas den tas utbetalningsdagens månad",
+                "Payroll month: 201503, 2015-03. If absent, the month of payment",
+                f"Löneperiod, Lönemånad, Utbetalningsmånad, {_PERIOD_SYNONYMS}",
+                "2015-03",
+            ),
+            _f(
+                "paid_on",
+                "date",
+                "Utbetalningsdag",
+                "Day of payment",
+                "Utbetalningsdatum, Utbetalningsdag, Utbet.datum, Betaldatum, Lönedatum, Paid on",
+            ),
+            *_WHO,
+            _f(
+                "wage_type",
+                "code",
+                "Löneart",
+                "Wage type",
+                "Löneart, Löneartsnr, Löneartsnummer, Löneartskod, Lart, Lönekod, Wage type",
+                "100",
+            ),
+            _f(
+                "pay_type",
+                "code",
+                "Löneartens typ: BRUTTO, FÖRMÅN, NETTO, SKATT",
+                "Type of the wage type: BRUTTO, FÖRMÅN, NETTO, SKATT",
+                "Lönetyp, Löneartstyp, Pay type",
+            ),
+            _HR_ACCOUNT,
+            *_HR_CODES,
+            _f("quantity", "quantity", "Antal (timmar, dagar)", "Quantity (hours, days)", "Antal, Kvantitet, Quantity"),
+            _f("unit_price", "money", "Pris per enhet", "Price per unit", "À-pris, A-pris, Apris, Pris, Unit price", unit="SEK"),
+            replace(_amount("Belopp, Lönebelopp, Bruttobelopp, Bruttolön, Kostnad, Amount"), required=True),
+            _f(
+                "work_from",
+                "date",
+                "Lönen avser arbete från",
+                "First day of the work that is paid",
+                "Avser från, Avser fr.o.m., Fr.o.m., Datum from, Work from",
+            ),
+            _f(
+                "work_to",
+                "date",
+                "Lönen avser arbete till",
+                "Last day of the work that is paid",
+                "Avser till, Avser t.o.m., T.o.m., Datum tom, Work to",
+            ),
+        ),
+        one_of=((("period",), ("paid_on",)),),
+        key=("employment", "person", "account", "wage_type"),
+        example_headers={
+            "period": "Löneperiod",
+            "employment": "Anställningsnummer",
+            "line_kind": "Radtyp",
+            "wage_type": "Löneart",
+            "account": "Konto",
+            "unit": "Ansvar",
+            "amount": "Belopp",
+        },
+        example=(
+            ("2015-03", "20417", "lönerad", "100", "5020", "1100", "34 500,00"),
+            ("2015-03", "20417", "arbetsgivaravgift", "", "5610", "1100", "13 268,70"),
+        ),
+    ),
+    InputKind(
+        name="hr",
+        entity="time_line",
+        title=Text(sv="Personalsystem, PAXml", en="HR system, PAXml"),
+        description=Text(
+            sv="PAXml 2.0 till 2.3 (REGISTER, LÖNIN, LÖNUT): anställningar, frånvaro, arbetad tid, scheman och löner. Behöver "
+            "inga "
+            "kolumner, bara dimensions. Flera filer i en leverans läggs ihop.",
+            en="PAXml 2.0 to 2.3 (REGISTER, LÖNIN, LÖNUT): employments, absence, time worked, schedules and payroll. Needs no "
+            "columns, only dimensions. Several files of a delivery add up.",
+        ),
+        sign=_AMOUNT_SIGN,
+        fields=(),
+        is_table=False,
+    ),
+    InputKind(
+        name="agreement",
+        entity="agreement",
+        title=Text(sv="Avtal (väntade intäkter och kostnader)", en="Agreements (expected income and costs)"),
+        description=Text(
+            sv="En rad per avtal som ger intäkt eller kostnad med jämna mellanrum. Filen är hela registret; en nyare ersätter "
+            "det.",
+            en="One row per agreement that gives income or cost at set intervals. The file is the whole register; a newer one "
+            "replaces it.",
+        ),
+        sign=_UNSIGNED,
+        fields=(
+            _AGREEMENT_ID,
+            _f(
+                "direction",
+                "choice",
+                "income (intäkt) eller cost (kostnad)",
+                "income or cost",
+                "Riktning, Intäkt/kostnad, Slag, Typ, Direction",
+                "intäkt",
+                required=True,
+                choices={
+                    "income": ("intäkt", "intäkter", "inkomst", "försäljning", "kund"),
+                    "cost": ("kostnad", "kostnader", "utgift", "köp", "leverantör"),
+                },
+            ),
+            _SELLER,
+            _BUYER,
+            replace(_ACCOUNT, required=True),
+            _CODES[5],
+            _f(
+                "party",
+                "code",
+                "Kund- eller leverantörsnummer",
+                "Customer or supplier number",
+                "Kundnr, Leverantörsnr, Kund/lev, Kund, Leverantör, Part, Party",
+                "K-77",
+            ),
+            _f(
+                "reference",
+                "code",
+                "Avtalets referens på fakturan",
+                "The agreement's reference on the invoice",
+                "Referens, Ref, Fakturareferens, Diarienr, Reference",
+            ),
+            _AGREEMENT_TEXT,
+            *_OCCASIONS,
+            _f(
+                "index",
+                "rate",
+                "Årlig uppräkning: 2 %, 2 eller 0,02",
+                "Yearly rise: 2 %, 2 or 0,02",
+                "Index, Uppräkning, Indexuppräkning, Indexering",
+                "2 %",
+            ),
+            *_SPAN,
+        ),
+        key=("agreement_id", "account"),
+        example_headers={
+            "agreement_id": "Avtalsnr",
+            "direction": "Riktning",
+            "seller_unit": "Säljande enhet",
+            "account": "Konto",
+            "counterparty": "Motpart",
+            "party": "Kundnr",
+            "text": "Text",
+            "amount": "Belopp per tillfälle",
+            "cadence": "Intervall",
+            "phase": "Första månad",
+            "index": "Index",
+            "valid_from": "Fr.o.m.",
+            "valid_to": "T.o.m.",
+        },
+        example=(
+            ("A-12", "intäkt", "1100", "3411", "810", "K-77", "Facklig tid", "26 500", "1", "1", "2 %", "2014-01-01", "tv"),
+            ("A-31", "kostnad", "1200", "7511", "890", "L-9", "Systemstöd", "120 000", "kvartal", "1", "", "2013-01-01", ""),
+        ),
+    ),
+    InputKind(
+        name="internal_agreement",
+        entity="internal_agreement",
+        title=Text(sv="Interna avtal", en="Internal agreements"),
+        description=Text(
+            sv="En rad per överenskommelse mellan två enheter i kommunen. Filen är hela registret; en nyare ersätter det.",
+            en="One row per agreement between two units of the municipality. The file is the whole register; a newer one "
+            "replaces "
+            "it.",
+        ),
+        sign=_UNSIGNED,
+        fields=(
+            _AGREEMENT_ID,
+            replace(_SELLER, required=True),
+            replace(_BUYER, required=True),
+            _f(
+                "income_account",
+                "code",
+                "Konto hos säljaren",
+                "Account that the seller books on",
+                "Intäktskonto, Konto säljare, Konto intäkt, Income account",
+                "3411",
+            ),
+            _f(
+                "cost_account",
+                "code",
+                "Konto hos köparen",
+                "Account that the buyer books on",
+                "Kostnadskonto, Konto köpare, Konto kostnad, Cost account",
+                "6011",
+            ),
+            *_OCCASIONS,
+            _AGREEMENT_TEXT,
+            _f("reference", "code", "Referens", "Reference of the agreement", "Referens, Ref, Diarienr, Reference"),
+            *_SPAN,
+        ),
+        key=("agreement_id", "seller_unit"),
+        example_headers={
+            "agreement_id": "Avtalsnr",
+            "seller_unit": "Säljande enhet",
+            "buyer_unit": "Köpande enhet",
+            "income_account": "Intäktskonto",
+            "cost_account": "Kostnadskonto",
+            "amount": "Belopp per tillfälle",
+            "cadence": "Intervall",
+            "text": "Text",
+            "valid_from": "Fr.o.m.",
+        },
+        example=(("I-4", "1200", "1100", "3411", "6011", "12 000", "månad", "Internhyra", "2015-01-01"),),
+    ),
+    InputKind(
+        name="period_release",
+        entity="period_release",
+        title=Text(sv="Periodsläpp", en="Released periods"),
+        description=Text(
+            sv="En rad per period och dagen då den rapporterades. Utan filen räknas första publiceringen efter månaden.",
+            en="One row per period and the day it was reported. Without the file, the first publication after the month counts.",
+        ),
+        sign=_NO_SIGN,
+        fields=(
+            _f("period", "period", "Period", "The period", _PERIOD_SYNONYMS, "2015-03", required=True),
+            _f(
+                "released_on",
+                "date",
+                "Dagen då perioden släpptes",
+                "Day the period was released",
+                "Släppt, Släppdatum, Periodsläpp, Stängd, Stängningsdatum, Datum, Released on",
+                "2015-04-13",
+                required=True,
+            ),
+        ),
+        key=("period",),
+        example_headers={"period": "Period", "released_on": "Släppt"},
+        example=(("2015-02", "2015-03-11"), ("2015-03", "2015-04-13")),
+    ),
+    InputKind(
+        name="comment",
+        entity="comment",
+        title=Text(sv="Kommentarer till rapporten", en="Comments for the report"),
+        description=Text(
+            sv="Det som en människa skriver: en rad per period, enhet och, om den gäller en viss rad i uppföljningen, raden. "
+            "Skriv "
+            "inga uppgifter om enskilda personer; personnummer maskeras.",
+            en="What a person writes: one row per period, unit and, where it is about a certain line of the follow-up, the line. "
+            "Write nothing about individuals; personal identity numbers are masked.",
+        ),
+        sign=_NO_SIGN,
+        fields=(
+            _f("period", "period", "Uppföljningens månad", "Month of the follow-up", _PERIOD_SYNONYMS, "2015-03", required=True),
+            replace(_CODES[0], required=True),
+            replace(
+                _REPORT_LINE,
+                description=Text(
+                    sv="Rad i uppföljningen: nyckel (personnel), rubrik eller summarad (netto); tomt: hela enheten",
+                    en="Line of the follow-up: key (personnel), printed label or total (net); empty: the whole unit",
+                ),
+                type="any_line",
+            ),
+            _f("text", "text", "Kommentaren", "The comment", "Kommentar, Text, Analys, Comment", "Två vakanser", required=True),
+            _f("author", "text", "Vem som skrev", "Who wrote it", "Författare, Skriven av, Ansvarig, Namn, Signatur, Author"),
+        ),
+        key=("period", "unit"),
+        example_headers={"period": "Period", "unit": "Enhet", "report_line": "Rad", "text": "Kommentar", "author": "Skriven av"},
+        example=(("2015-03", "1100", "personnel", "Två vakanser under våren.", "Controllern"),),
+    ),
 )
+
+#: A PAXml file of one employment, its absence and its pay.
+PAXML_EXAMPLE = """\
+<?xml version="1.0" encoding="utf-8"?>
+<paxml xmlns="http://www.paxml.se/2.0/paxml.xsd">
+  <header><format>LÖNIN</format><version>2.0</version></header>
+  <tidtransaktioner>
+    <tidtrans anstid="20417"><tidkod>SJK</tidkod><datumfrom>2015-03-09</datumfrom><datumtom>2015-03-13</datumtom></tidtrans>
+    <tidtrans anstid="20533"><tidkod>VAB</tidkod><datum>2015-03-17</datum><timmar>8</timmar></tidtrans>
+  </tidtransaktioner>
+</paxml>
+"""
 
 KINDS: dict[str, InputKind] = {kind.name: kind for kind in _KINDS}
 
@@ -769,6 +1522,12 @@ _LINE_OF_LABEL, _TOTAL_OF_LABEL = _label_keys(REPORT_LINES), _label_keys(TOTAL_L
 def report_line(label: str) -> str | None:
     """Return the key of a report line from its key or a printed Swedish label; None for unknown labels and for totals."""
     return _LINE_OF_LABEL.get(header_key(label))
+
+
+def any_line(label: str) -> str | None:
+    """Return the key of a report line or of a total of them; None for unknown labels."""
+    key = header_key(label)
+    return _LINE_OF_LABEL.get(key) or _TOTAL_OF_LABEL.get(key)
 
 
 def is_total_line(label: str) -> bool:
@@ -853,16 +1612,18 @@ def describe(kind: str) -> Description:
         sign=found.sign,
         fields=rows,
         alternatives=tuple(alternatives_text(group) for group in found.one_of),
-        example=(_example_headers(found), *found.example),
+        example=(_example_headers(found), *found.example) if found.is_table else (),
     )
 
 
 def example_text(kind: str) -> str:
-    """Return a small example of a kind as the lines of a semicolon separated file.
+    """Return a small example of a kind as the lines of a semicolon separated file (or of a file of its own format).
 
     Raises:
         SettingsError: no such kind.
     """
+    if not describe(kind).example:
+        return PAXML_EXAMPLE
     text = io.StringIO()
     csv.writer(text, delimiter=";", lineterminator="\n").writerows(describe(kind).example)
     return text.getvalue()
@@ -871,11 +1632,17 @@ def example_text(kind: str) -> str:
 def example_file(kind: str, folder: Path) -> Path:
     """Write a small example of a kind as `<kind>.csv` (UTF-8 with BOM, semicolon: opens in a Swedish Excel) and return its path.
 
+    A format that is no table has its own ending (`hr.xml`).
+
     Raises:
         SettingsError: no such kind.
     """
     text = example_text(kind)
     folder.mkdir(parents=True, exist_ok=True)
+    if not KINDS[kind].is_table:
+        path = folder / f"{kind}.xml"
+        path.write_text(text, encoding="utf-8")
+        return path
     path = folder / f"{kind}.csv"
     path.write_text(text, encoding="utf-8-sig", newline="\r\n")
     return path

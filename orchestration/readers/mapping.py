@@ -17,7 +17,17 @@ import polars as pl
 
 from orchestration.errors import FileRejected, Place, SettingsError, Text
 from orchestration.readers import numbers
-from orchestration.readers.kinds import KINDS, Field, InputKind, alternatives_text, header_key, header_unit, report_line
+from orchestration.readers.kinds import (
+    KINDS,
+    Field,
+    InputKind,
+    alternatives_text,
+    choice,
+    header_key,
+    header_unit,
+    report_line,
+)
+from orchestration.readers.paxml import is_paxml
 from orchestration.readers.sheets import HeadRow, Table, open_table
 from orchestration.settings import Source
 
@@ -182,13 +192,25 @@ def _fits(f: Field, cells: list[str]) -> bool:
     filled = [cell.strip() for cell in cells if cell.strip() and not numbers.is_total(cell)]
     if not filled:
         return True
-    if f.type in ("amount", "quantity"):
+    if f.type in ("amount", "quantity", "money"):
         text = pl.Series(filled)
         good = max(numbers.amounts(text, mark, scale=scale).is_not_null().sum() for mark in _MARKS for scale in (2, 8))
         # floats of a workbook may have any number of decimals in text; they are judged when they are read
         good = max(good, sum(bool(re.fullmatch(r"-?\d+(\.\d+)?(e-?\d+)?", cell)) for cell in filled))
     elif f.type == "date":
         good = sum(numbers.parse_date(cell) is not None for cell in filled)
+    elif f.type == "until":
+        good = sum(numbers.is_open_end(cell) or numbers.parse_date(cell) is not None for cell in filled)
+    elif f.type == "share":
+        good = sum(numbers.parse_share(cell) is not None for cell in filled)
+    elif f.type == "person":
+        good = sum(sum(map(str.isdigit, cell)) >= 4 for cell in filled)
+    elif f.type == "employment":
+        good = sum(any(map(str.isdigit, cell)) for cell in filled)
+    elif f.type == "birth_year":
+        good = sum(numbers.parse_birth_year(cell) is not None for cell in filled)
+    elif f.type in ("number", "choice"):
+        good = sum(choice(f.choices, cell) is not None for cell in filled) if f.type == "number" else len(filled)
     elif f.type == "period":
         good = sum(numbers.parse_period(cell, 2000) is not None for cell in filled)
     elif f.type == "year":
@@ -258,13 +280,14 @@ def lay_out(table: Table, kind: InputKind, source: Source) -> Layout:
     def position(name: str, wanted: str) -> int:
         found = by_name.get(" ".join(name.split()).casefold(), by_key.get(header_key(name)))
         if found is None:
-            close = difflib.get_close_matches(name, headers, n=3, cutoff=0.5) or headers
+            told = shown_headers(kind, headers)
+            close = difflib.get_close_matches(name, told, n=3, cutoff=0.5) or told
             raise FileRejected(
                 "column_missing",
                 Place(table.file, row=header.row, column=name),
                 Text(
-                    sv=f"kolumnen finns inte i filen (columns.{wanted}). {_listed(close, headers).sv}",
-                    en=f"the file has no such column (columns.{wanted}). {_listed(close, headers).en}",
+                    sv=f"kolumnen finns inte i filen (columns.{wanted}). {_listed(close, told).sv}",
+                    en=f"the file has no such column (columns.{wanted}). {_listed(close, told).en}",
                 ),
             )
         return found
@@ -278,17 +301,31 @@ def lay_out(table: Table, kind: InputKind, source: Source) -> Layout:
     missing = kind.missing(layout.fields | source.constants.keys())
     if missing:
         needed = alternatives_text(missing[0])
+        told = ", ".join(shown_headers(kind, headers))
         raise FileRejected(
             "column_missing",
             Place(table.file, row=header.row, column=missing[0][0][0]),
             Text(
-                sv=f"hittar ingen kolumn för {needed.sv}. Filens rubriker är: {', '.join(headers)}. "
+                sv=f"hittar ingen kolumn för {needed.sv}. Filens rubriker är: {told}. "
                 "Skriv i columns vilken som är vilken; avvik map ger ett förslag.",
-                en=f"no column was found for {needed.en}. The file's headers are: {', '.join(headers)}. "
+                en=f"no column was found for {needed.en}. The file's headers are: {told}. "
                 "Write in columns which is which; avvik map proposes a map.",
             ),
         )
     return layout
+
+
+def shown_headers(kind: InputKind, headers: list[str]) -> list[str]:
+    """Return the headers that a message may repeat.
+
+    Of an HR export whose "headers" may be its first row of people (few known words, or long numbers), only the known ones.
+    """
+    known = {header_key(word) for k in KINDS.values() for f in k.fields for word in (f.name, *f.synonyms)}
+    fine = [header for header in headers if header_key(header) in known]
+    is_header = len(fine) >= 2 and not any(sum(map(str.isdigit, header)) >= 6 for header in headers)
+    if not kind.is_personal or is_header:
+        return headers
+    return [*fine, "…"]
 
 
 def _listed(close: list[str], headers: list[str]) -> Text:
@@ -381,6 +418,9 @@ def propose_map(path: Path, kind: str | None = None) -> Proposal:
     with path.open("rb") as start:
         if start.read(4096).lstrip(b"\xef\xbb\xbf \r\n").upper().startswith(b"#FLAGGA"):
             return _propose_sie(path)
+    with path.open("rb") as start:
+        if is_paxml(start.read(4096)):
+            return _propose_paxml(path)
     blank = Source.model_validate({"kind": "ledger", "files": [path.name]})
     tables = [open_table(path, blank, path.name)]
     for sheet in getattr(tables[0], "sheets", [])[1:]:
@@ -389,7 +429,7 @@ def propose_map(path: Path, kind: str | None = None) -> Proposal:
     for number, table in enumerate(tables):
         if not any(sum(map(bool, row.cells)) > 1 for row in table.head):
             continue  # a cover sheet
-        for name in [kind] if kind else KINDS:
+        for name in [kind] if kind else [k.name for k in KINDS.values() if k.is_table]:
             header = find_header(table, KINDS[name], blank)
             headers = unique_headers(header.cells)
             rows = [row.cells for row in table.head if row.row > header.last]
@@ -413,13 +453,31 @@ def _score(kind: InputKind, match: Match, headers: list[str], stem: str) -> floa
         "dimension": "koddel|objekt|projekt|verksamhet|motpart|dimension",
         "report_lines": "rapportrad|rader|report_line",
         "counterparty_groups": "motpartsgrupp|counterparty_group",
+        "position": "personalstat|tjänster|tjanster|position",
+        "employment": "anställning|anstallning|medarbetare|employment",
+        "absence": "frånvaro|franvaro|absence",
+        "payroll": "^l[öo]n|löner|loner|payroll",
+        "agreement": "^avtal|agreement",
+        "internal_agreement": "intern.?avtal|interna.?avtal|internal.?agreement",
+        "period_release": "period.?sl[äa]pp|perioder|release",
+        "comment": "kommentar|comment",
     }[kind.name]
     available = set(match.columns)
     score = 3.0 * (not kind.missing(available)) + 2 * len(_flat(match.columns)) / len(headers)
     score += 1.5 * bool(re.search(words, stem, re.IGNORECASE))
     amount_like = [h for h in headers if re.search(r"belopp|budget|utfall|prognos|amount|saldo", h, re.IGNORECASE)]
-    if amount_like and not kind.amount_fields:
+    if amount_like and not kind.amount_fields and not any(f.type == "money" for f in kind.fields):
         score -= 3
+    who = bool(available & {"employment", "person"})
+    if kind.name == "payroll":
+        score += 1.0 if who or "wage_type" in available else -3.0
+    if kind.name == "employment":
+        wanted = {"degree", "employment_form", "monthly_wage", "full_time_wage", "actual_wage", "hourly_wage"}
+        score += 1.0 if available & wanted else -2.0
+    if kind.name == "absence":
+        score += 2.0 * ("cause_code" in available)
+    if kind.name == "position":
+        score -= 3.0 * any(header_key(h) in ("personnummer", "anställningsnummer", "personnr", "anstnr") for h in headers)
     if kind.name in ("budget", "forecast"):
         score += 1.0 * any(re.search(words, header, re.IGNORECASE) for header in headers)
         score += 0.5 * ("months" in available) * (kind.name == "budget")
@@ -463,11 +521,11 @@ def _proposal(path: Path, kind: InputKind, table: Table, header: HeadRow, rows: 
         comments["sign"] = "debet/kostnad +, kredit/intäkt −; “natural” om filen har intäkt +" + _signs(match, position, rows)
     source = Source.model_validate({**settings, "columns": match.columns})
     for gap in kind.missing(set(match.columns)):
-        text = alternatives_text(gap)
+        text, told = alternatives_text(gap), ", ".join(shown_headers(kind, headers))
         notes.append(
             Text(
-                sv=f"Ingen kolumn hittades för {text.sv}. Filens rubriker: {', '.join(headers)}.",
-                en=f"No column was found for {text.en}. The file's headers: {', '.join(headers)}.",
+                sv=f"Ingen kolumn hittades för {text.sv}. Filens rubriker: {told}.",
+                en=f"No column was found for {text.en}. The file's headers: {told}.",
             )
         )
     lines = [f"[sources.{_slug(path.stem, kind.name)}]"]
@@ -476,8 +534,8 @@ def _proposal(path: Path, kind: InputKind, table: Table, header: HeadRow, rows: 
     lines += [f"{key} = {_toml(value)}" for key, value in match.columns.items()]
     for gap in kind.missing(set(match.columns)):
         lines.append(f'# SAKNAS / MISSING: {gap[0][0]} = "…"  # {alternatives_text(gap)}')
-    if match.unused:
-        lines.append(f"# ej använda rubriker / headers not used: {_comment(', '.join(match.unused))}")
+    if unused := [header for header in shown_headers(kind, headers) if header in match.unused]:
+        lines.append(f"# ej använda rubriker / headers not used: {_comment(', '.join(unused))}")
     return Proposal(kind.name, source, "\n".join(lines) + "\n", notes)
 
 
@@ -572,8 +630,22 @@ def _propose_sie(path: Path) -> Proposal:
     return Proposal("ledger", source, toml + "\n", [])
 
 
+def _propose_paxml(path: Path) -> Proposal:
+    source = Source.model_validate({"kind": "hr", "files": [_pattern(path.name)], "parts": True, "dimensions": {"1": "unit"}})
+    slug = _slug(path.stem, "hr")
+    lines = [
+        *(f"[sources.{slug}]", 'kind = "hr"', f"files = {_toml(source.files)}", "parts = true"),
+        *(
+            "",
+            f"[sources.{slug}.dimensions]  # PAXml:s dimension = unit, activity, project, cost_object, counterparty",
+            '"1" = "unit"',
+        ),
+    ]
+    return Proposal("hr", source, "\n".join(lines) + "\n", [])
+
+
 def _toml(value: object) -> str:
-    return str(value) if isinstance(value, int) else json.dumps(value, ensure_ascii=False)
+    return str(value).lower() if isinstance(value, int) else json.dumps(value, ensure_ascii=False)
 
 
 def _comment(text: str) -> str:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import date
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any, Literal
 
 import numpy as np
@@ -323,3 +324,50 @@ def is_total(text: str) -> bool:
 def is_grand_total(text: str) -> bool:
     """Tell whether the label names nothing but the total itself, as a grand total's does."""
     return bool(_GRAND_TOTAL.fullmatch(text.strip()))
+
+
+# ---------------------------------------------------------------- shares and open ends
+
+_SHARE = re.compile(r"([0-9]{1,4}(?:[.,][0-9]{1,17})?) ?(%|procent)?", re.IGNORECASE)
+_OPEN_ENDS = frozenset(
+    ("tv", "t.v.", "t.v", "tills vidare", "tillsvidare", "pågår", "pågående", "löpande", "-", "–", "until further notice", "open")
+)
+
+
+def parse_share(cell: str) -> int | None:
+    """Read a share of full time in millionths: `75 %`, `75` and `0,75` are 750000; None where it cannot be told.
+
+    Up to 1 it is a share, above 2 per cent. Between the two it might be either and is not guessed.
+    """
+    match = _SHARE.fullmatch(cell.strip().replace("\u00a0", " "))
+    if not match:
+        return None
+    number = Decimal(match[1].replace(",", "."))
+    if match[2] or number > 2:
+        number /= 100
+    elif number > 1:
+        return None
+    return int((number * 1_000_000).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def parse_rate(cell: str) -> int | None:
+    """Read a yearly rate in millionths: `2 %` is 20000; without the sign the number as it stands."""
+    text = cell.strip().replace("\u00a0", " ")
+    sign = -1 if text[:1] in ("-", "−") else 1
+    match = _SHARE.fullmatch(text.lstrip("-−+ "))
+    if not match or len(match[1].split(",")[0].split(".")[0]) > 3:
+        return None
+    number = Decimal(match[1].replace(",", ".")) / (100 if match[2] else 1)
+    return sign * int((number * 1_000_000).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def is_open_end(cell: str) -> bool:
+    """Tell whether a last day means that there is none: empty, `tills vidare`, 9999-12-31."""
+    text = cell.strip().casefold()
+    return not text or text in _OPEN_ENDS or text.startswith(("9999", "31.12.9999", "31/12/9999"))
+
+
+def parse_birth_year(cell: str) -> int | None:
+    """Read a year of birth from a year or a date with its century."""
+    match = re.match(r"((?:19|20)\d\d)(?:\.0+$|$|[-./]?(?:0[1-9]|1[0-2])[-./]?(?:0[1-9]|[12]\d|3[01]))", cell.strip())
+    return int(match[1]) if match else None

@@ -29,8 +29,8 @@ from lxml import etree
 
 from orchestration.errors import FileRejected, Place, Text
 from orchestration.privacy import PersonKey, mask, normalise, safe_code
-from orchestration.readers.contract import ENTITIES, Summary
-from orchestration.readers.people import ENTITIES_HR, absence_causes
+from orchestration.readers.contract import ENTITIES, ENTITIES_HR, Summary
+from orchestration.readers.people import absence_causes
 from orchestration.settings import Source
 
 VERSIONS = ("2.0", "2.1", "2.2", "2.3")
@@ -508,9 +508,8 @@ class PaxmlReading:
     def _flush(self) -> Iterator[tuple[str, pa.Table]]:
         for entity, rows in self._rows.items():
             if rows:
-                schema = ENTITIES_HR.get(entity) or ENTITIES[entity]
                 self._rows[entity] = []
-                yield entity, pa.Table.from_pylist(rows, schema=schema)
+                yield entity, pa.Table.from_pylist(rows, schema=ENTITIES[entity])
 
     def _finish(self) -> None:
         summary, header = self.summary, self._header

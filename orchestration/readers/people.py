@@ -1,17 +1,15 @@
-"""The people part of the raw layer's contract, and the rules that all HR exports share.
+"""The rules that all HR exports share.
 
-What belongs here: the entities of HR exports (`ENTITIES_HR`, the same style as `contract.ENTITIES`), which PAXml code means
-which kind of absence, and what to do with spells that are impossible, corrected, overlapping or open. What does not: file
-formats (`paxml`, `tables`), kronor (`orchestration.people`).
-
-No entity holds a name, a free text or an identity number. `person` and `employment` are pseudonyms (`orchestration.privacy`),
-made while the file is parsed. Amounts are in the ledger's sign (cost +), hours are hours, degrees and extents are shares
-(1 = full time).
+What belongs here: which PAXml code or Swedish word means which kind of absence, and what to do with spells that are impossible,
+corrected, overlapping or open. What does not: the entities themselves (`contract.ENTITIES_HR`), file formats (`paxml`, `tables`),
+kronor (`orchestration.people`).
 """
 
 from __future__ import annotations
 
 import csv
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -20,125 +18,8 @@ from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
-import pyarrow as pa
 
-from orchestration.readers.contract import CODE_FIELDS, DATE, MONEY, QUANTITY, TEXT
-
-#: Degrees and extents: 0.750000 is three quarters.
-SHARE = pa.decimal128(9, 6)
-
-_CODES = [(name, TEXT) for name in CODE_FIELDS]
-
-ENTITIES_HR: dict[str, pa.Schema] = {
-    # One row per position (tjänst in personalstat) and validity span. budgeted_wage is a full-time monthly wage;
-    # budgeted_po a share of the wage (0.3846), null where the export has none: then the year's PO rate is used.
-    "position": pa.schema(
-        [
-            ("source_row", pa.int64()),
-            ("position", TEXT),
-            ("title_code", TEXT),  # befattningskod, AID
-            *_CODES,
-            ("account", TEXT),
-            ("degree", SHARE),
-            ("budgeted_wage", MONEY),
-            ("budgeted_po", SHARE),
-            ("valid_from", DATE),
-            ("valid_to", DATE),
-        ]
-    ),
-    # One row per employment and span of unchanged terms. wage_form: month, hour. wage_basis says what monthly_wage is:
-    # full_time, actual (already multiplied by the degree), '' where the file does not say. birth_year and sex are kept only for
-    # the statutory key figures and leave the warehouse through `privacy.suppress`.
-    "employment": pa.schema(
-        [
-            ("source_row", pa.int64()),
-            ("employment", TEXT),
-            ("person", TEXT),
-            ("birth_year", pa.int32()),
-            ("sex", TEXT),
-            ("position", TEXT),
-            ("title_code", TEXT),
-            *_CODES,
-            ("employment_form", TEXT),
-            ("wage_form", TEXT),
-            ("degree", SHARE),
-            ("degree_from", DATE),
-            ("monthly_wage", MONEY),
-            ("wage_basis", TEXT),
-            ("wage_from", DATE),
-            ("hourly_wage", MONEY),
-            ("weekly_hours", QUANTITY),
-            ("valid_from", DATE),
-            ("valid_to", DATE),
-            ("is_deleted", pa.bool_()),
-        ]
-    ),
-    # One row per absence spell or absent day. cause is avvik's (see absence_causes.csv), cause_code the file's. valid_to is null
-    # while the spell is open. Either extent (a share of the working time) or hours (on that one day) is set.
-    "absence_spell": pa.schema(
-        [
-            ("source_row", pa.int64()),
-            ("record_id", TEXT),
-            ("employment", TEXT),
-            ("person", TEXT),
-            ("cause", TEXT),
-            ("cause_code", TEXT),
-            *_CODES,
-            ("valid_from", DATE),
-            ("valid_to", DATE),
-            ("extent", SHARE),
-            ("hours", QUANTITY),
-            ("is_deleted", pa.bool_()),
-        ]
-    ),
-    # One row per registered working time: worked, extra, overtime, unsocial hours (OB), on call. time_code is the file's.
-    "time_line": pa.schema(
-        [
-            ("source_row", pa.int64()),
-            ("record_id", TEXT),
-            ("employment", TEXT),
-            ("person", TEXT),
-            ("time_code", TEXT),
-            *_CODES,
-            ("account", TEXT),
-            ("valid_from", DATE),
-            ("valid_to", DATE),
-            ("hours", QUANTITY),
-        ]
-    ),
-    # One row per employment and scheduled day (schema).
-    "schedule_day": pa.schema(
-        [
-            ("source_row", pa.int64()),
-            ("employment", TEXT),
-            ("person", TEXT),
-            ("day", DATE),
-            ("hours", QUANTITY),
-        ]
-    ),
-    # One row per payroll row. line_kind: transaction (into payroll), pay (a row of the pay slip), employer_contribution, posting
-    # (the payroll's own bookkeeping, which ties it to the ledger). period is the payroll month.
-    "payroll_line": pa.schema(
-        [
-            ("source_row", pa.int64()),
-            ("record_id", TEXT),
-            ("line_kind", TEXT),
-            ("period", TEXT),
-            ("paid_on", DATE),
-            ("employment", TEXT),
-            ("person", TEXT),
-            ("wage_type", TEXT),  # löneart, or the standard's lönekod
-            ("pay_type", TEXT),  # BRUTTO, FÖRMÅN, NETTO, SKATT …
-            ("account", TEXT),
-            *_CODES,
-            ("quantity", QUANTITY),
-            ("unit_price", MONEY),
-            ("amount", MONEY),
-            ("work_from", DATE),
-            ("work_to", DATE),
-        ]
-    ),
-}
+from orchestration.errors import Text
 
 #: The absence causes that avvik distinguishes, in the order in which the bridge takes them.
 CAUSES = ("sick", "parental", "vab", "leave", "vacation", "paid_leave")
@@ -146,11 +27,66 @@ CAUSES = ("sick", "parental", "vab", "leave", "vacation", "paid_leave")
 REFERENCE = Path(__file__).parents[1] / "people" / "reference"
 
 
+#: Why a spell or an employment is impossible (`impossible`), in words.
+IMPOSSIBLE: dict[str, Text] = {
+    "no_employment": Text("varken anställningsnummer eller personnummer", "neither employment number nor identity number"),
+    "no_cause": Text("orsak saknas", "no cause"),
+    "no_date": Text("första dag saknas", "no first day"),
+    "ends_before_start": Text("slutar före start", "ends before it starts"),
+    "date_out_of_range": Text("datumet är före 1950 eller efter 2100", "the date is before 1950 or after 2100"),
+    "extent_out_of_range": Text(
+        "omfattningen ska vara över 0 och högst 100 procent", "the extent must be above 0 and at most 100 %"
+    ),
+    "hours_out_of_range": Text("timmarna ska vara 0 till 24 på en dag", "hours must be 0 to 24 on one day"),
+    "degree_out_of_range": Text("sysselsättningsgraden ska vara 0 till 100 procent", "the degree must be 0 to 100 %"),
+    "hours_without_days": Text(
+        "timmar för flera dagar utan omfattning: ange omfattning, eller en rad per dag",
+        "hours for several days without an extent: state the extent, or one row a day",
+    ),
+}
+
+
 @cache
 def absence_causes() -> dict[str, str]:
     """Return PAXml time code → avvik's cause, for the codes that mean absence."""
+    return {row["code"]: row["cause"] for row in _cause_rows()}
+
+
+@cache
+def absence_codes() -> dict[str, str]:
+    """Return every word for an absence (without case, spaces and punctuation) → the PAXml time code that it stands for."""
+    found: dict[str, str] = {}
+    for row in _cause_rows():
+        for word in (row["code"], row["name"], *filter(None, row["synonyms"].split("|"))):
+            found.setdefault(_word(word), row["code"])
+    return found
+
+
+def absence_of(text: str, own: Mapping[str, str] | None = None) -> tuple[str, str | None]:
+    """Return (code, cause) of an absence as a file writes it: PAXml's code, a Swedish word, or a code of the employer's own.
+
+    own: the source's `causes`. A text that is neither known nor a short code is not kept, as it may name somebody: its code is
+    '?'. cause is None where it is not known.
+    """
+    wanted = _word(text)
+    for name, cause in (own or {}).items():
+        if _word(name) == wanted:
+            return absence_codes().get(wanted) or name.strip()[:20], cause
+    code = absence_codes().get(wanted) or absence_codes().get(_word(text.split()[0] if text.split() else ""))
+    if code:
+        return code, absence_causes()[code] or None
+    number = re.match(r"[A-ZÅÄÖ]{0,4}[0-9]{1,6}(?![0-9])", text.strip())
+    return (number.group() if number else "?"), None
+
+
+def _word(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
+
+
+@cache
+def _cause_rows() -> list[dict[str, str]]:
     with (REFERENCE / "absence_causes.csv").open(encoding="utf-8", newline="") as file:
-        return {row["code"]: row["cause"] for row in csv.DictReader(file)}
+        return list(csv.DictReader(file))
 
 
 @dataclass

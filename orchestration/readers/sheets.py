@@ -32,7 +32,7 @@ import python_calamine
 from defusedxml import DefusedXmlException, ElementTree
 
 from orchestration.errors import FileRejected, Place, SettingsError, Text
-from orchestration.settings import Source
+from orchestration.settings import PERSONAL_KINDS, Source
 
 BLOCK = 8 * 2**20
 HEAD_ROWS = 200
@@ -504,12 +504,14 @@ class Workbook:
             self.sheets = visible or book.sheet_names
             self.sheet = source.sheet or (self.sheets[0] if self.sheets else "")
             if self.sheet not in book.sheet_names:
+                # the sheets of an HR export may be named by persons
+                names = str(len(book.sheet_names)) if source.kind in PERSONAL_KINDS else ", ".join(book.sheet_names)
                 raise FileRejected(
                     "sheet_missing",
                     Place(self.file),
                     Text(
-                        sv=f"bladet “{self.sheet}” finns inte. Bladen är: {', '.join(book.sheet_names)}.",
-                        en=f"there is no sheet “{self.sheet}”. The sheets are: {', '.join(book.sheet_names)}.",
+                        sv=f"bladet “{self.sheet}” finns inte. Bladen är: {names}.",
+                        en=f"there is no sheet “{self.sheet}”. The sheets are: {names}.",
                     ),
                 )
             self._errors = self._scan_sheet() if zipped else {}

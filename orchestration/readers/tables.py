@@ -10,6 +10,10 @@ The rule for rows. Every row below the header is one of three:
   months, an opening balance (period 00), and whatever stands above the header;
 * bad: it should have been data and a cell of it cannot be read.
 
+HR exports (`InputKind.is_personal`): identity and employment numbers become pseudonyms cell by cell, columns that are no field
+are never looked at, and neither a reason nor a rejected row repeats a cell that could not be read: it may be somebody's name in
+the wrong column. A rejected row keeps the dates, shares and amounts that could be read.
+
 A file is refused when its bad rows are more than `max_bad_rows` of kept + bad. The header row itself is in no count. Codes and
 texts in one cell (`4010 Konsulter`) are split; the texts become rows of `account` and `dimension_value`.
 """
@@ -17,10 +21,13 @@ texts in one cell (`4010 Konsulter`) are split; the texts become rows of `accoun
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import date
 from decimal import Decimal
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -29,11 +36,21 @@ import polars as pl
 import pyarrow as pa
 
 from orchestration.errors import FileRejected, Place, SettingsError, Text
-from orchestration.privacy import mask
+from orchestration.privacy import Identity, PersonKey, find_identities, mask, normalise
 from orchestration.readers import numbers
 from orchestration.readers.contract import CODE_FIELDS, ENTITIES, Reading, Summary
-from orchestration.readers.kinds import KINDS, Field, choice, header_key, is_total_line, report_line
+from orchestration.readers.kinds import (
+    IDENTITY_TYPES,
+    KINDS,
+    Field,
+    any_line,
+    choice,
+    header_key,
+    is_total_line,
+    report_line,
+)
 from orchestration.readers.mapping import lay_out
+from orchestration.readers.people import IMPOSSIBLE, absence_of, impossible
 from orchestration.readers.sheets import Batch, open_table
 from orchestration.settings import Source
 
@@ -56,7 +73,23 @@ _TYPES: dict[str, pl.DataType | type[pl.DataType]] = {
     "year": pl.Int32,
     "choice": pl.String,
     "report_line": pl.String,
+    "any_line": pl.String,
+    "money": pl.Int64,
+    "share": pl.Int64,
+    "rate": pl.Int64,
+    "until": pl.Date,
+    "birth_year": pl.Int32,
+    "number": pl.Int32,
+    "cause": pl.String,
+    "person": pl.String,
+    "employment": pl.String,
 }
+#: Types whose readable cells may stand in a rejected row of an HR export.
+_SHOWABLE = ("date", "until", "period", "share", "amount", "money", "quantity", "choice")
+_LONGEST_HR_CODE = 60
+#: Decimals of the integers that money is read into before it is rounded to öre: wages are often calculated.
+_FINE = 6
+_IDENTITIES = 200_000
 
 _FORMS = {
     "code": Text(sv="en kod", en="a code"),
@@ -68,11 +101,30 @@ _FORMS = {
     "year": Text(sv="ett år", en="a year"),
     "choice": Text(sv="ett av de tillåtna värdena", en="one of the allowed values"),
     "report_line": Text(sv="en rad i uppföljningen", en="a line of the follow-up"),
+    "any_line": Text(sv="en rad i uppföljningen", en="a line of the follow-up"),
+    "money": Text(sv="ett belopp", en="an amount"),
+    "share": Text(
+        sv="en andel (75 %, 75 eller 0,75; mellan 1 och 2 är det oklart vad som menas)",
+        en="a share (75 %, 75 or 0,75; between 1 and 2 it is unclear what is meant)",
+    ),
+    "rate": Text(sv="en procentsats", en="a percentage"),
+    "until": Text(sv="ett datum som finns eller “tills vidare”", en="a date that exists or “until further notice”"),
+    "birth_year": Text(sv="ett födelseår", en="a year of birth"),
+    "number": Text(sv="ett av de tillåtna värdena", en="one of the allowed values"),
+    "cause": Text(sv="en frånvaroorsak", en="a cause of absence"),
+    "person": Text(sv="ett personnummer", en="a personal identity number"),
+    "employment": Text(sv="ett anställningsnummer", en="an employment number"),
 }
 
 
 def read_table(
-    path: Path, source: Source, *, delivery: str | None = None, max_unpacked_mb: int = 1024, label: str | None = None
+    path: Path,
+    source: Source,
+    *,
+    delivery: str | None = None,
+    max_unpacked_mb: int = 1024,
+    label: str | None = None,
+    key: PersonKey | None = None,
 ) -> Reading:
     """Read one CSV or Excel file into raw tables.
 
@@ -82,6 +134,7 @@ def read_table(
         delivery: month of the delivery, 'YYYY-MM': the ledger must hold it, the budget's year must be its or the next one.
         max_unpacked_mb: largest unpacked size of a workbook.
         label: the file's name in messages; its own name if left out.
+        key: the key of the pseudonyms; needed for kinds with identity or employment numbers.
 
     Returns:
         A reading that yields the kind's entity, `account` and `dimension_value` for texts that stand with codes, `reject` and
@@ -93,7 +146,7 @@ def read_table(
             decimal_unclear, too_many_bad_rows, wrong_period, several_rounds, quotes.
         SettingsError: the source names fields, constants, an encoding or a separator that do not exist.
     """
-    return TableReading(path, source, delivery, max_unpacked_mb, label or path.name)
+    return TableReading(path, source, delivery, max_unpacked_mb, label or path.name, key)
 
 
 class _Problem(NamedTuple):
@@ -133,10 +186,16 @@ class _Totals:
 class TableReading:
     """One pass over one table. See `read_table`."""
 
-    def __init__(self, path: Path, source: Source, delivery: str | None, max_unpacked_mb: int, label: str) -> None:
-        self.path, self.source, self.delivery, self.label = path, source, delivery, label
+    def __init__(
+        self, path: Path, source: Source, delivery: str | None, max_unpacked_mb: int, label: str, key: PersonKey | None = None
+    ) -> None:
+        self.path, self.source, self.delivery, self.label, self.key = path, source, delivery, label, key
         self.max_unpacked_mb = max_unpacked_mb
         self.kind = KINDS[source.kind]
+        # The century of a ten-digit number follows from the delivery, so that reading a file again gives the same people.
+        year, month = map(int, (delivery or f"{date.today():%Y-%m}").split("-"))
+        self._on = date(year, month, monthrange(year, month)[1])
+        self._identity = lru_cache(_IDENTITIES)(self._identified)
         self._start()
 
     def _start(self) -> None:
@@ -149,7 +208,9 @@ class TableReading:
         self.splits: dict[str, bool] = {}
         self.names: dict[tuple[str, str], tuple[int, str]] = {}
         self.first_bad: list[Text] = []
+        self._showable: list[str] | None = None
         self.rounded = 0
+        self.people: Counter[str] = Counter()
         self.constants = self._parsed_constants()
 
     def __iter__(self) -> Iterator[tuple[str, pa.Table]]:
@@ -214,9 +275,13 @@ class TableReading:
                 continue
             text = batch.cells[f"c{position}"]
             filled = (text != "").to_numpy()
+            if f.type == "until":
+                filled &= ~numbers.per_value(text, numbers.is_open_end, pl.Boolean).to_numpy()
             if f.type in ("amount", "quantity"):
-                value = self._amounts(f.name, batch, position)
+                value = self._amounts("quantity" if f.type == "quantity" else f.name, batch, position)
                 columns.blank &= ~filled | (f.type == "quantity")
+            elif f.type == "money":
+                value = _round_units(self._amounts(f.name, batch, position, scale=self._fine_scale()), self._fine_scale() - 2)
             else:
                 value = self._values(f, text, batch)
             if f.name != "report_line" or self.kind.field("report_line").required:  # type: ignore[union-attr]
@@ -235,7 +300,7 @@ class TableReading:
 
     def _settle_decimal(self, batch: Batch) -> None:
         """Decide the file's decimal mark by the first batch in which an amount has one."""
-        fields = [f.name for f in self.kind.fields if f.type in ("amount", "quantity")]
+        fields = [f.name for f in self.kind.fields if f.type in ("amount", "quantity", "money")]
         positions = [self.layout.positions[name] for name in fields if name in self.layout.positions]
         positions += [position for position, _, _ in self.layout.months]
         if self.decimal or not positions:
@@ -295,6 +360,8 @@ class TableReading:
             return text.replace("", None)
         if f.type == "code":
             return self._codes(f, text, batch)
+        if f.type == "person":
+            return numbers.per_value(text, lambda cell: self._key.person(self._identity(cell)) if cell else None, pl.String)
         if f.name == "period" and (year := self.layout.positions.get("fiscal_year")) is not None:
             both = pl.select(pl.concat_str([text, batch.cells[f"c{year}"]], separator="\x1f")).to_series()
             return numbers.per_value(both, _period_of_year, pl.String)
@@ -307,12 +374,46 @@ class TableReading:
             return lambda cell: numbers.parse_period(cell, year)
         if f.type == "choice":
             return lambda cell: choice(f.choices, cell) if cell else None
+        if f.type == "number":
+            return lambda cell: int(value) if cell and (value := choice(f.choices, _whole(cell))) else None
+        if f.type == "cause":
+            return lambda cell: absence_of(cell, self.source.causes)[0] if cell else None
+        if f.type == "employment":
+            return lambda cell: self._key.employment(_whole(cell)) if cell else None
         if f.type == "code":
             return lambda cell: _code(f, cell, split=False)
-        return {"date": numbers.parse_date, "year": _year, "report_line": report_line, "text": lambda cell: cell or None}[f.type]
+        parsers: dict[str, Callable[[str], Any]] = {
+            "date": numbers.parse_date,
+            "until": lambda cell: None if numbers.is_open_end(cell) else numbers.parse_date(cell),
+            "year": _year,
+            "birth_year": numbers.parse_birth_year,
+            "share": numbers.parse_share,
+            "rate": numbers.parse_rate,
+            "report_line": report_line,
+            "any_line": any_line,
+            "text": lambda cell: cell or None,
+        }
+        return parsers[f.type]
+
+    @property
+    def _key(self) -> PersonKey:
+        if self.key is None:
+            raise RuntimeError(f"{self.kind.name}: the key of the pseudonyms was not opened")
+        return self.key
+
+    def _identified(self, cell: str) -> Identity | None:
+        """Return the person of a cell. A number that a spreadsheet stored as a number has lost its leading zeros."""
+        text = _whole(cell)
+        if text.isdigit() and 7 <= len(text) <= 9:
+            padded = normalise(text.zfill(10), on=self._on)
+            if padded is not None and padded.is_valid:
+                return padded
+        return normalise(text, on=self._on)
 
     def _codes(self, f: Field, text: pl.Series, batch: Batch) -> pl.Series:
         """Read codes. Where a column's cells are code and text, keep the code and remember the text."""
+        if self.kind.is_personal and f.name == "record_id":
+            return numbers.per_value(text, self._record, pl.String)
         if f.name in _PLAIN:
             return pl.select(pl.when((text != "") & (text.str.len_chars() <= _LONGEST_CODE)).then(text)).to_series()
         if f.name not in self.splits:
@@ -321,12 +422,18 @@ class TableReading:
             if sample:
                 self.splits[f.name] = f.name == "account" or split >= 0.8 * len(sample)
         splits = self.splits.get(f.name, f.name == "account")
-        if splits and self.kind.amount_fields and len(self.names) < _MOST_NAMES:
+        if splits and self.kind.amount_fields and not self.kind.is_personal and len(self.names) < _MOST_NAMES:
             cells = pl.DataFrame({"cell": text, "row": batch.source_row}).unique("cell", keep="first", maintain_order=True)
             for cell, row in cells.iter_rows():
                 if (found := numbers.split_code(cell)) and not numbers.is_total(cell):
                     self.names.setdefault((f.name, found[0]), (row, found[1]))
-        return numbers.per_value(text, lambda cell: _code(f, cell, splits), pl.String)
+        longest = _LONGEST_HR_CODE if self.kind.is_personal else _LONGEST_CODE
+        return numbers.per_value(text, lambda cell: _code(f, cell, splits, longest), pl.String)
+
+    def _record(self, cell: str) -> str | None:
+        """Return a row's own number, as a pseudonym where it is long enough to hold a personal identity number."""
+        text = _whole(cell)
+        return (self._key.record(text) if sum(map(str.isdigit, text)) >= 9 or len(text) > 20 else text) or None
 
     def _parsed_constants(self) -> dict[str, Any]:
         """Read the source's constants as their fields' values."""
@@ -360,6 +467,14 @@ class TableReading:
             self._derive_year(columns)
         else:
             self._derive_register(columns, batch)
+        if self.kind.is_personal:
+            self._derive_people(columns, batch)
+        elif self.kind.name == "comment":
+            columns.values["text"] = numbers.per_value(
+                columns.values["text"].fill_null(""), lambda cell: mask(cell) or None, pl.String
+            )
+        elif self.kind.name in ("agreement", "internal_agreement"):
+            self._derive_agreement(columns)
 
     def _derive_amount(self, columns: _Columns) -> None:
         values = columns.values
@@ -457,6 +572,139 @@ class TableReading:
         if self.kind.name == "report_lines":
             values["counterparty_scope"] = _or_null(values.get("counterparty_scope"), rows).fill_null("any")
 
+    def _derive_agreement(self, columns: _Columns) -> None:
+        """An agreement is per month unless it says otherwise, has an amount without sign and does not end before it begins."""
+        values = columns.values
+        rows = len(columns.blank)
+        values["cadence"] = _or_null(values.get("cadence"), rows, pl.Int32).fill_null(1)
+        negative = (values["amount"] < 0).fill_null(False).to_numpy()
+        columns.problems.append(_Problem("amount_negative", "amount", self.layout.positions.get("amount"), negative))
+        self._require_order(columns)
+
+    def _require_order(self, columns: _Columns, start: str = "valid_from", end: str = "valid_to") -> None:
+        if start in columns.values and end in columns.values:
+            backwards = (columns.values[end] < columns.values[start]).fill_null(False).to_numpy()
+            columns.problems.append(_Problem("ends_before_start", end, self.layout.positions.get(end), backwards))
+
+    def _derive_people(self, columns: _Columns, batch: Batch) -> None:
+        """Fill what the identity number, the headers and the standard say, and judge what is impossible."""
+        values = columns.values
+        rows = len(batch)
+        self._derive_identity(columns, batch)
+        for f in self.kind.fields:
+            position = self.layout.positions.get(f.name)
+            if f.type != "code" or f.name == "record_id" or position is None:
+                continue
+            misplaced = numbers.per_value(batch.cells[f"c{position}"], _holds_identity, pl.Boolean).fill_null(False).to_numpy()
+            columns.problems.insert(0, _Problem("personal_number", f.name, position, misplaced))
+        if self.kind.name == "payroll":
+            month = values["paid_on"].dt.strftime("%Y-%m") if "paid_on" in values else None
+            values["period"] = _or_null(values.get("period"), rows).fill_null(_or_null(month, rows))
+            values["line_kind"] = _or_null(values.get("line_kind"), rows).fill_null("pay")
+            position = self.layout.positions.get("period", self.layout.positions.get("paid_on"))
+            no_month = ~values["period"].str.contains(r"^\d{4}-(?:0[1-9]|1[0-2])$").fill_null(False)
+            columns.problems.append(_Problem("period_missing", "period", position, no_month.to_numpy()))
+            self._require_order(columns, "work_from", "work_to")
+            return
+        if self.kind.name == "employment":
+            self._derive_wage(values, rows)
+        if self.kind.name == "absence":
+            self._derive_absence(columns, batch)
+        else:
+            self._require_order(columns)
+            degree = _or_null(values.get("degree"), rows, pl.Int64)
+            wrong = ((degree < 0) | (degree > 1_000_000)).fill_null(False).to_numpy()
+            columns.problems.append(_Problem("degree_out_of_range", "degree", self.layout.positions.get("degree"), wrong))
+            if self.kind.name == "employment":
+                nobody = (_or_null(values.get("employment"), rows).is_null() & values["person"].is_null()).to_numpy()
+                columns.problems.append(_Problem("no_employment", "employment", None, nobody))
+
+    def _derive_identity(self, columns: _Columns, batch: Batch) -> None:
+        """Take year of birth and sex from the identity number, and count the numbers that cannot be right."""
+        values = columns.values
+        rows = len(batch)
+        if self.kind.field("person") is None:
+            return
+        position = self.layout.positions.get("person")
+        if position is None:
+            values["person"] = _or_null(None, rows)
+            return
+        text = batch.cells[f"c{position}"]
+        wrong = numbers.per_value(text, lambda cell: bool((found := self._identity(cell)) and found.problem), pl.Boolean)
+        self.people["identity"] += int(wrong.sum() or 0)
+        if self.kind.name == "employment":
+            year = numbers.per_value(text, lambda cell: found.birth_year if (found := self._identity(cell)) else None, pl.Int32)
+            sex = numbers.per_value(text, lambda cell: found.sex or None if (found := self._identity(cell)) else None, pl.String)
+            values["birth_year"] = year.fill_null(_or_null(values.get("birth_year"), rows, pl.Int32))
+            values["sex"] = sex.fill_null(_or_null(values.get("sex"), rows))
+
+    @staticmethod
+    def _derive_wage(values: dict[str, pl.Series], rows: int) -> None:
+        """Take the monthly wage from the column whose header says what it is, and its form from which wage there is."""
+        names = ("full_time_wage", "actual_wage", "monthly_wage", "hourly_wage")
+        full_time, actual, plain, hourly = (_or_null(values.get(name), rows, pl.Int64) for name in names)
+        basis, form = _or_null(values.get("wage_basis"), rows), _or_null(values.get("wage_form"), rows)
+        values["monthly_wage"] = full_time.fill_null(plain).fill_null(actual)
+        values["wage_basis"] = pl.select(
+            pl.when(full_time.is_not_null())
+            .then(pl.lit("full_time"))
+            .when(plain.is_not_null())
+            .then(basis.fill_null(""))
+            .when(actual.is_not_null())
+            .then(pl.lit("actual"))
+            .otherwise(basis.fill_null(""))
+        ).to_series()
+        values["wage_form"] = pl.select(
+            pl.when(form.is_not_null())
+            .then(form)
+            .when(values["monthly_wage"].is_not_null())
+            .then(pl.lit("month"))
+            .when(hourly.is_not_null())
+            .then(pl.lit("hour"))
+        ).to_series()
+
+    def _derive_absence(self, columns: _Columns, batch: Batch) -> None:
+        """Name the cause, fill the extent, and judge each spell by the rules that all HR exports share."""
+        values = columns.values
+        rows = len(batch)
+        position = self.layout.positions.get("cause_code")
+        stated = self.constants.get("cause_code") or "" if position is None else None
+        cells = pl.Series([stated]).new_from_index(0, rows) if stated is not None else batch.cells[f"c{position}"]
+        values["cause"] = numbers.per_value(cells, lambda cell: absence_of(cell, self.source.causes)[1], pl.String)
+        extent = _or_null(values.get("extent"), rows, pl.Int64)
+        hours = _or_null(values.get("hours"), rows, pl.Int64)
+        end = _or_null(values.get("valid_to"), rows, pl.Date)
+        several = (end.is_null() | (end > values["valid_from"]).fill_null(False)).to_numpy()
+        without_days = pl.Series(several) & hours.is_not_null() & extent.is_null()
+        # For a spell of several days the extent tells; the hours of the whole spell would be taken for one day's.
+        values["hours"] = pl.select(pl.when(~pl.Series(several)).then(hours)).to_series()
+        whole_day = extent.is_null() & hours.is_null()
+        values["extent"] = pl.select(pl.when(whole_day).then(pl.lit(1_000_000)).otherwise(extent)).to_series()
+        owner = {"employment": _or_null(values.get("employment"), rows), "person": values["person"]}
+        names = ("cause", "cause_code", "valid_from")
+        spells = pl.DataFrame({**owner, **{name: values[name] for name in names}, "valid_to": end}).with_columns(
+            (values["extent"] / 1e6).alias("extent"), (values["hours"] / 1e4).alias("hours")
+        )
+        reason = impossible(spells)["reason_code"]
+        places = {
+            "no_employment": "employment",
+            "no_cause": "cause_code",
+            "no_date": "valid_from",
+            "ends_before_start": "valid_to",
+        }
+        places |= {"date_out_of_range": "valid_from", "extent_out_of_range": "extent", "hours_out_of_range": "hours"}
+        for code in reason.drop_nulls().unique().sort():
+            name = places[code]
+            columns.problems.append(
+                _Problem(code, name, self.layout.positions.get(name), (reason == code).fill_null(False).to_numpy())
+            )
+        hours_at = self.layout.positions.get("hours")
+        columns.problems.append(_Problem("hours_without_days", "hours", hours_at, without_days.to_numpy()))
+        unmapped = values["cause"].is_null() & values["cause_code"].is_not_null()
+        if unmapped.any():
+            self.people["unmapped_cause"] += int(unmapped.sum())
+            self.people.setdefault("unmapped_row", int(batch.source_row[unmapped.arg_true()[0]]))
+
     # ------------------------------------------------------------ output
 
     def _output(self, batch: Batch, columns: _Columns, kept: np.ndarray) -> pl.DataFrame:
@@ -470,6 +718,9 @@ class TableReading:
             frame = frame.with_columns(pl.lit("TRANS").alias("line_kind")).filter(chosen)
             for period, count in frame.group_by("period").len().iter_rows():
                 self.periods[period] += count
+        elif self.kind.name == "payroll":
+            frame = frame.filter(chosen)
+            self.periods.update(dict(frame.group_by("period").len().iter_rows()))
         elif self.kind.name in ("budget", "forecast"):
             if self.kind.name == "budget":
                 budget_type = frame["budget_type"] if "budget_type" in frame.columns else _or_null(None, len(frame))
@@ -503,6 +754,7 @@ class TableReading:
         """Tell what a row that was not kept is. Returns its reject row, and the label where it is a total row."""
         cells = [cell.strip() for cell in batch.content(k)]
         row = int(batch.source_row[k])
+        self._showable = self._readable(columns, k) if self.kind.is_personal else None
         filled = [cell for cell in cells if cell]
         if not filled:
             return self._reject(row, "blank", Text(sv="tom rad", en="blank row"), cells, False), ""
@@ -534,6 +786,20 @@ class TableReading:
         if len(self.first_bad) < 3:
             self.first_bad.append(Text(sv=mask(f"rad {row}: {reason.sv}"), en=mask(f"row {row}: {reason.en}")))
         return self._reject(row, code, reason, cells, True), ""
+
+    def _readable(self, columns: _Columns, k: int) -> list[str]:
+        """Return what may be told of a row of an HR export: fields with the values that were read, and nothing of its text."""
+        found = []
+        for f in self.kind.fields:
+            value = columns.values[f.name][k] if f.name in columns.values else None
+            if value is None or f.type in IDENTITY_TYPES:
+                continue
+            if f.type in ("share", "money", "quantity"):
+                value = Decimal(value).scaleb({"share": -6, "money": -2, "quantity": -4}[f.type]).normalize()
+                found.append(f"{f.name}={value:f}")
+            elif f.type in _SHOWABLE:
+                found.append(f"{f.name}={value}")
+        return found
 
     def _repeats_header(self, cells: list[str]) -> bool:
         pairs = [
@@ -578,10 +844,21 @@ class TableReading:
                 sv=f"året stämmer inte med perioden eller prognosomgången (“{header}”: “{cell}”)",
                 en=f"the year does not agree with the period or the forecast round (“{header}”: “{cell}”)",
             )
+        if code in IMPOSSIBLE:
+            return Text(*(f"{text}{f' (“{header}”)' if header else ''}" for text in IMPOSSIBLE[code]))
+        if code == "personal_number":
+            return Text(
+                sv=f"“{header}” innehåller ett personnummer: kolumnerna är förskjutna eller fel mappade",
+                en=f"“{header}” holds a personal identity number: the columns are shifted or wrongly mapped",
+            )
+        if code == "amount_negative":
+            return Text(sv=f"“{header}” har tecken; belopp anges utan", en=f"“{header}” has a sign; state amounts without")
         name = code.rpartition("_")[0]
         if code.endswith("_missing") and not cell:
             return Text(sv=f"“{header or name}” är tom", en=f"“{header or name}” is empty")
         form = _FORMS[next((f.type for f in self.kind.fields if f.name == name), "amount")]
+        if self.kind.is_personal:  # the cell may be a name in the wrong column
+            return Text(sv=f"“{header}” går inte att läsa som {form.sv}", en=f"“{header}” cannot be read as {form.en}")
         return Text(
             sv=f"“{header}” är “{cell[:60]}” och går inte att läsa som {form.sv}",
             en=f"“{header}” is “{cell[:60]}” and cannot be read as {form.en}",
@@ -593,7 +870,8 @@ class TableReading:
             self.summary.rows_bad += 1
         else:
             self.summary.rows_set_aside += 1
-        return row, code, mask(reason), mask("; ".join(cells)[: 2 * _SHOWN])[:_SHOWN], is_bad
+        shown = (self._showable or []) if self.kind.is_personal else cells
+        return row, code, mask(reason), mask("; ".join(shown)[: 2 * _SHOWN])[:_SHOWN], is_bad
 
     # ------------------------------------------------------------ totals and the end
 
@@ -655,6 +933,9 @@ class TableReading:
             self._finish_ledger()
         elif self.kind.name in ("budget", "forecast"):
             self._finish_year()
+        elif self.kind.name == "payroll":
+            summary.period_from, summary.period_to = min(self.periods), max(self.periods)
+        self._finish_people()
         summary.extra |= {
             "columns": {name: self.layout.headers[i] for name, i in self.layout.positions.items()}
             | ({"months": [self.layout.headers[i] for i, _, _ in self.layout.months]} if self.layout.months else {}),
@@ -662,6 +943,30 @@ class TableReading:
             "decimal": self.decimal or "",
             "unit_of_amount": self.layout.unit_of_amount,
         }
+
+    def _finish_people(self) -> None:
+        """Tell of identity numbers and causes that the user should look at, without repeating any."""
+        count, unmapped = self.people["identity"], self.people["unmapped_cause"]
+        if count:
+            odd = Text(
+                sv=f"{count} rader har personnummer med fel datum eller kontrollsiffra, eller reservnummer; de är kvar, men "
+                "samma "
+                "person under ett annat nummer räknas som en annan",
+                en=f"{count} rows have identity numbers with a wrong date or check digit, or reserve numbers; they are kept, but "
+                "the same person under another number counts as somebody else",
+            )
+            self.summary.warnings.append(str(odd))
+        if unmapped:
+            first = self.people["unmapped_row"]
+            unknown = Text(
+                sv=f"{unmapped} frånvarorader (den första rad {first}) har en orsak som avvik inte känner; de räknas inte som "
+                "sjuk, "
+                "föräldraledig eller annat förrän källans causes säger vad den är",
+                en=f"{unmapped} absence rows (the first is row {first}) have a cause that avvik does not know; they do not "
+                "count as "
+                "sick, parental or other until the source's causes say what it is",
+            )
+            self.summary.warnings.append(str(unknown))
 
     def _finish_ledger(self) -> None:
         summary = self.summary
@@ -770,7 +1075,16 @@ def _text_only(batch: Batch, position: int) -> pl.Series:
     return text.set(pl.Series(~np.isnan(batch.numbers[position])), "")
 
 
-def _code(f: Field, cell: str, split: bool) -> str | None:
+def _whole(cell: str) -> str:
+    """Return a whole number as a spreadsheet's text has it without its decimals."""
+    return re.sub(r"^(\d+)[.,]0+$", r"\1", cell.strip())
+
+
+def _holds_identity(cell: str) -> bool:
+    return sum(map(str.isdigit, cell)) >= 10 and next(find_identities(cell), None) is not None
+
+
+def _code(f: Field, cell: str, split: bool, longest: int = _LONGEST_CODE) -> str | None:
     if not cell or len(cell) > 4 * _LONGEST_CODE:
         return None
     is_key = f.name in ("account", *CODE_FIELDS)
@@ -782,7 +1096,7 @@ def _code(f: Field, cell: str, split: bool) -> str | None:
         cell = re.sub(r"^(\d+)\.0+$", r"\1", cell)
     if f.name == "account" and not _ACCOUNT.fullmatch(cell):
         return None
-    return cell if len(cell) <= _LONGEST_CODE else None
+    return cell if len(cell) <= longest else None
 
 
 def _year(cell: str) -> int | None:

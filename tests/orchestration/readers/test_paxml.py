@@ -16,7 +16,7 @@ from orchestration.errors import FileRejected
 from orchestration.privacy import PersonKey, find_identities, normalise
 from orchestration.readers import paxml
 from orchestration.readers.paxml import PaxmlReading, is_paxml, read_paxml
-from orchestration.readers.people import ENTITIES_HR
+from orchestration.readers.contract import ENTITIES_HR
 from orchestration.settings import Source
 
 KEY = PersonKey(Path("person.key"), b"k" * 32)

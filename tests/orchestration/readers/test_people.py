@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestration.readers.contract import ENTITIES
-from orchestration.readers.people import CAUSES, ENTITIES_HR, absence_causes, resolve_spells
+from orchestration.readers.contract import ENTITIES, ENTITIES_HR
+from orchestration.readers.people import CAUSES, IMPOSSIBLE, absence_causes, absence_of, impossible, resolve_spells
 
 AS_OF = date(2015, 3, 31)
 SCHEMA = {**pl.from_arrow(ENTITIES_HR["absence_spell"].empty_table()).schema, "sequence": pl.Int64}
@@ -33,7 +33,7 @@ def shown(frame: pl.DataFrame) -> list[tuple[int, int, int, str]]:
 
 
 def test_the_schemas_are_of_the_contracts_kind() -> None:
-    assert not set(ENTITIES_HR) & set(ENTITIES)
+    assert set(ENTITIES_HR) < set(ENTITIES)
     for schema in ENTITIES_HR.values():
         assert schema.field("source_row").type == pa.int64()
         assert not any(word in name for name in schema.names for word in ("name", "text", "info", "identity"))
@@ -41,6 +41,39 @@ def test_the_schemas_are_of_the_contracts_kind() -> None:
 
 def test_every_cause_is_known() -> None:
     assert set(absence_causes().values()) - {""} == set(CAUSES)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "cause"),
+    [
+        ("SJK", "SJK", "sick"),
+        ("Sjukdom, karens", "SJK_KAR", "sick"),
+        ("sjukskriven", "SJK", "sick"),
+        ("VÅRD AV BARN", "VAB", "vab"),
+        ("Tillf. föräldrapenning", "VAB", "vab"),
+        ("Föräldraledig", "FPE", "parental"),
+        ("FPE Föräldraledighet", "FPE", "parental"),
+        ("Tjänstledig, studier", "UTB", "leave"),
+        ("Semester obetald", "SEM_OBE", "leave"),
+        ("FR1", "FR1", None),
+        ("210", "210", None),
+        ("LL7 Anna Svensson", "LL7", None),
+        ("Sjuk, Anna Svensson", "SJK", "sick"),
+        ("Anna Svensson är ledig", "?", None),
+        ("19121212-1212", "?", None),
+    ],
+)
+def test_a_cause_is_a_code_or_a_word_and_never_a_free_text(text: str, code: str, cause: str | None) -> None:
+    assert absence_of(text) == (code, cause)
+
+
+def test_the_employers_own_codes_are_mapped_by_the_source() -> None:
+    assert absence_of("FR1", {"fr1": "leave"}) == ("FR1", "leave")
+    assert absence_of("Egen ledighet", {"egen ledighet": "paid_leave"}) == ("egen ledighet", "paid_leave")
+
+
+def test_every_reason_of_an_impossible_spell_is_put_in_words() -> None:
+    assert {code for code in IMPOSSIBLE if code in impossible.__doc__} >= {"no_employment", "no_cause", "no_date"}
 
 
 @pytest.mark.parametrize(
