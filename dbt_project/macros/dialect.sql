@@ -41,3 +41,57 @@
 {% macro twelfth(amount) -%}
     cast(cast({{ int_divide("cast(" ~ amount ~ " * 100 as bigint)", 12) }} as decimal(18, 0)) * cast(0.01 as decimal(3, 2)) as decimal(18, 2))
 {%- endmacro %}
+
+{# A regular expression as a literal: Spark unescapes a plain literal, DuckDB does not. #}
+{% macro regexp_literal(pattern) -%} {{ adapter.dispatch("regexp_literal", "avvik")(pattern) }} {%- endmacro %}
+
+{% macro default__regexp_literal(pattern) -%} r'{{ pattern }}' {%- endmacro %}
+
+{% macro duckdb__regexp_literal(pattern) -%} '{{ pattern }}' {%- endmacro %}
+
+{# The text with every match replaced. #}
+{% macro regexp_replace_all(text, pattern, replacement) -%}
+    {{ adapter.dispatch("regexp_replace_all", "avvik")(text, pattern, replacement) }}
+{%- endmacro %}
+
+{% macro default__regexp_replace_all(text, pattern, replacement) -%}
+    regexp_replace({{ text }}, {{ regexp_literal(pattern) }}, '{{ replacement }}')
+{%- endmacro %}
+
+{% macro duckdb__regexp_replace_all(text, pattern, replacement) -%}
+    regexp_replace({{ text }}, {{ regexp_literal(pattern) }}, '{{ replacement }}', 'g')
+{%- endmacro %}
+
+{# The first group of the first match, '' where there is none. #}
+{% macro regexp_group(text, pattern) -%} regexp_extract({{ text }}, {{ regexp_literal(pattern) }}, 1) {%- endmacro %}
+
+{# The same as a whole number, null where there is none. #}
+{% macro regexp_whole_number(text, pattern) -%}
+    try_cast(nullif({{ regexp_group(text, pattern) }}, '') as integer)
+{%- endmacro %}
+
+{# True where the text matches anywhere. #}
+{% macro regexp_found(text, pattern) -%} {{ adapter.dispatch("regexp_found", "avvik")(text, pattern) }} {%- endmacro %}
+
+{% macro default__regexp_found(text, pattern) -%} regexp_like({{ text }}, {{ regexp_literal(pattern) }}) {%- endmacro %}
+
+{% macro duckdb__regexp_found(text, pattern) -%} regexp_matches({{ text }}, {{ regexp_literal(pattern) }}) {%- endmacro %}
+
+{# A text as a whole number, null where it is none. #}
+{% macro whole_number(text) -%} try_cast({{ text }} as bigint) {%- endmacro %}
+
+{# Days from the first date to the second. #}
+{% macro days_between(first, second) -%} {{ adapter.dispatch("days_between", "avvik")(first, second) }} {%- endmacro %}
+
+{% macro default__days_between(first, second) -%} datediff({{ second }}, {{ first }}) {%- endmacro %}
+
+{% macro duckdb__days_between(first, second) -%} date_diff('day', {{ first }}, {{ second }}) {%- endmacro %}
+
+{# Months since the year 0 of 'YYYY-MM' and of a date: differences of months are plain subtraction. #}
+{% macro month_number_of_period(period) -%}
+    (cast(substr({{ period }}, 1, 4) as integer) * 12 + cast(substr({{ period }}, 6, 2) as integer) - 1)
+{%- endmacro %}
+
+{% macro month_number_of_date(date) -%}
+    (cast(extract(year from {{ date }}) as integer) * 12 + cast(extract(month from {{ date }}) as integer) - 1)
+{%- endmacro %}

@@ -23,7 +23,14 @@ FOLDER = Path(__file__).parent / "reference"
 
 
 class MissingRate(SettingsError):
-    """A rule or rate is needed for a date for which no source was found. The message says where to add it."""
+    """A rule or rate is needed for a date for which no source was found. The message says where to add it.
+
+    name, on, file: what is missing, for which day, and the reference file that it would stand in.
+    """
+
+    name: str = ""
+    on: date = date.min
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,7 @@ class Rules:
             self._rules.setdefault(rule.name, []).append(rule)
         self._base_amounts = base_amounts
         self._cuts: dict[str, tuple[list[date], list[Dated | None]]] = {}
+        self._numbers: dict[tuple[str, date], Decimal] = {}
 
     def at(self, name: str, on: date) -> Dated:
         """Return the value of a rule on a date.
@@ -89,7 +97,10 @@ class Rules:
 
     def number(self, name: str, on: date) -> Decimal:
         """Return the value of a rule on a date as a number."""
-        return _decimal(name, self.at(name, on).value)
+        known = self._numbers.get((name, on))
+        if known is None:
+            known = self._numbers[name, on] = _decimal(name, self.at(name, on).value)
+        return known
 
     def base_amount(self, year: int) -> Decimal:
         """Return the price base amount of a year, kronor."""
@@ -141,7 +152,7 @@ def load_rules(extra_rules: Path | None = None, extra_base_amounts: Path | None 
 def missing_rate(name: str, on: date, file: str, note: str) -> MissingRate:
     """Return the error for a value that nobody found, with where to add it."""
     because = f" ({note})" if note else ""
-    return MissingRate(
+    error = MissingRate(
         Text(
             sv=f"{name} för {on} finns inte: ingen källa hittades{because}. Lägg värdet med källa i en egen fil med samma "
             f"kolumner som {file} och peka ut den i avvik.toml.",
@@ -149,6 +160,8 @@ def missing_rate(name: str, on: date, file: str, note: str) -> MissingRate:
             f"own with the columns of {file} and name it in avvik.toml.",
         )
     )
+    error.name, error.on, error.file = name, on, file
+    return error
 
 
 def _decimal(name: str, text: str) -> Decimal:

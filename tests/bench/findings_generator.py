@@ -281,6 +281,7 @@ class Label:
     visible: str  # first close at which the ledger shows it
     accrual: float | None = None
     marks: set[str] = field(default_factory=set)
+    spread: float = 0.0  # standard deviation (log) of the amount around what could be known beforehand
 
 
 @dataclass
@@ -989,6 +990,7 @@ class Generator:
                 visible,
                 accrual,
                 varies,
+                self.chosen.noise if accrual and self.chosen else 0.0,
             )
         )
 

@@ -44,6 +44,14 @@ code as (
         {% endfor %}
         {% if not loop.last %}union all{% endif %}
     {% endfor %}
+    union all
+    -- units that only the HR exports know
+    select
+        'unit_code' as code_field,
+        unit_code as code,
+        period as first_period,
+        period as last_period
+    from {{ ref("stg_derived__people_months") }}
 )
 
 select

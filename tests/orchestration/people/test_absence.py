@@ -234,10 +234,11 @@ def test_the_parental_days_are_counted_over_spells_and_begin_again_after_two_yea
     assert costs["2017-02"] == Decimal("3000.00")
 
 
-def test_parental_pay_above_the_ceiling_is_not_invented() -> None:
+def test_parental_pay_above_the_ceiling() -> None:
+    """Ten base amounts a year are 37 083.33 a month (2015); above them 90 per cent (DN, May 2018; assumed for AB)."""
     leave = Spell("parental", date(2015, 3, 1), date(2015, 3, 31))
-    with pytest.raises(MissingRate, match=r"parental\.topup_above"):
-        absence_cost([leave], terms("40000"))
+    # 10 % of 40 000 and 80 % of the 2 916.67 above.
+    assert absence_cost([leave], terms("40000"))[0].paid == Decimal("6333.33")
     own = Rules(
         [*_all_rules(), Dated("parental.topup_above", "0.5", START, None, "source", "the municipality's own agreement")],
         {2015: "44500"},
