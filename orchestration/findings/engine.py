@@ -12,13 +12,12 @@ from __future__ import annotations
 import calendar
 from dataclasses import dataclass
 from datetime import date, timedelta
-from importlib import resources
 
 import duckdb
 import pandas as pd
 
 from expectations.rules import Thresholds
-from orchestration.findings import cases, exact, matching, register, signals
+from orchestration.findings import cases, exact, matching, models, register, signals
 from orchestration.findings.draft import Draft
 
 EVIDENCE_COLUMNS = ["finding_id", "load_id", "source_file", "source_row", "role", "amount"]
@@ -32,10 +31,6 @@ class Findings:
     evidence: pd.DataFrame
 
 
-def _script(name: str) -> str:
-    return resources.files("orchestration.findings").joinpath("sql", name).read_text(encoding="utf-8")
-
-
 def _release(con: duckdb.DuckDBPyConnection, tables: set[str], m: int) -> date | None:
     if "period_release" not in tables:
         return None
@@ -46,8 +41,8 @@ def _release(con: duckdb.DuckDBPyConnection, tables: set[str], m: int) -> date |
 def stage(con: duckdb.DuckDBPyConnection, as_of: int, th: Thresholds, known_on: date | None, fiscal_year_start: int) -> None:
     """Build the engine's temp tables for one close."""
     con.execute(
-        "create or replace temp table f_param as select ? as as_of_m, ? as first_m, cast(? as date) as known_on, "
-        "cast(? as double) as duplicate_minimum, ? as fiscal_start",
+        "create or replace temp table f_close as select cast(? as integer) as as_of_m, cast(? as integer) as first_m, "
+        "cast(? as date) as known_on, cast(? as double) as duplicate_minimum, cast(? as integer) as fiscal_start",
         [as_of, as_of - th.history_months, known_on, th.duplicate_minimum, fiscal_year_start - 1],
     )
     con.execute("create or replace temp table f_interim_prefix (prefix varchar, open_side integer)")
@@ -61,8 +56,7 @@ def stage(con: duckdb.DuckDBPyConnection, as_of: int, th: Thresholds, known_on: 
             "insert into f_release select cast(substr(period, 1, 4) as integer) * 12 + cast(substr(period, 6, 2) as "
             "integer) - 1, max(cast(released_on as date)) from period_release group by 1"
         )
-    for name in ("lines.sql", "series.sql", "exact.sql", "internal.sql"):
-        con.execute(_script(name))
+    models.build(con)
 
 
 def find(
@@ -186,14 +180,19 @@ def _evidence(con: duckdb.DuckDBPyConnection, kept: list[tuple[Draft, set[str]]]
     )
     out = con.execute(
         """
-        select d.finding_id, r.load_id, r.source_file, r.source_row, d.role, r.amount
-        from f_direct as d inner join f_raw as r on d.rid = r.rid
-        union
-        select e.finding_id, l.load_id, l.source_file, l.source_row, 'earlier', l.amount
-        from f_earlier as e inner join f_line as l
-            on e.unit = l.unit and e.account = l.account and e.m = l.m
-            and (l.fine = e.series or l.base = e.series or (e.party <> '' and l.party = e.party)
-                or (e.party = '' and l.cp = e.cp))
+        with found as (
+            select finding_id, rid, role from f_direct
+            union
+            select e.finding_id, l.rid, 'earlier'
+            from f_earlier as e inner join f_line as l
+                on e.unit = l.unit and e.account = l.account and e.m = l.m
+                and (l.fine = e.series or l.base = e.series or (e.party <> '' and l.party = e.party)
+                    or (e.party = '' and l.cp = e.cp))
+        )
+        select f.finding_id, l.load_id, l.source_file, l.source_row, f.role, l.amount
+        from found as f
+        inner join f_load as o on f.rid // 4294967296 = o.load_no
+        inner join fct_ledger_line as l on o.load_id = l.load_id and f.rid % 4294967296 = l.source_row
         order by 1, 5, 2, 4
         """
     ).df()

@@ -45,13 +45,13 @@ def prepare(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> Close:
     Needs the temp tables of `sql/lines.sql` and `sql/series.sql`.
     """
     frame = con.execute("select * from f_series order by sid").df()
-    months = con.execute("select * from f_series_month").df()
+    months = con.execute("select sid, m, pos, neg, n, is_final from f_series_month").df()
     m0 = int(months.m.min()) if len(months) else m
     t = m - m0
     pos, neg, n, final = fitting.matrices(frame, months, m0, t)
-    fit = fitting.fit(frame, pos, neg, n, m0, t)
+    fit = fitting.fit_in_blocks(frame, pos, neg, n, m0, t)
     chosen = fitting.choose_grain(frame, fit.cadence, fit.multiple, pos.sum(axis=1))
-    rows = con.execute("select * from f_line where m = ?", [m]).df()
+    rows = con.execute("select * from f_line where m = ? order by rid", [m]).df()
     base = frame[(frame.grain == "base") & chosen].set_index("base").sid
     fine = frame[(frame.grain == "fine") & chosen].set_index("series").sid
     rows["sid"] = rows.base.map(base)
@@ -63,15 +63,26 @@ def prepare(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> Close:
         due[name] = getattr(fit, name)
     due["pos"], due["neg"], due["n"] = pos[:, t], neg[:, t], n[:, t]
     # Pay is judged by unit and month against HR (PER-08), not as series.
-    pay = due.account.str.startswith(tuple(th.pay_accounts + th.on_cost_accounts)).to_numpy(dtype=bool)
+    pay = (due.line == "personnel").to_numpy(dtype=bool) & due.account.str.startswith(
+        tuple(th.pay_accounts + th.on_cost_accounts)
+    ).to_numpy(dtype=bool)
     # An accrual and its reversal are no business of their own: they stand for a posting that another series expects.
     turned = due.interim.to_numpy(dtype=bool) & (neg.sum(axis=1) > 0.5 * pos.sum(axis=1))
     # A supplier that is mostly bought from at odd times has no yearly or half-yearly agreement by two or three chance likenesses.
     spread_out = con.execute(
-        "select unit, party, count(*) as k from f_line where party <> '' and not interim group by unit, party"
+        "select unit, party, cast(sum(n) as bigint) as k from f_use where party <> '' and not interim group by unit, party"
     ).df()
     rows_of = due[["unit", "party"]].merge(spread_out, on=["unit", "party"], how="left").k.fillna(0).to_numpy()
     chance = (fit.cadence >= 3) & (fit.hits <= 3) & (due.party != "").to_numpy(dtype=bool) & (fit.hits < 0.6 * rows_of)
+    # Where accruals and reversals have texts of their own, they cancel over the unit and account.
+    net = pd.Series(due.dir.to_numpy() * (pos.sum(axis=1) - neg.sum(axis=1)), index=due.index)
+    place = [due.unit, due.account, due.interim]
+    turned |= due.interim.to_numpy(dtype=bool) & (
+        net.groupby(place).transform("sum").abs() < 0.5 * net.abs().groupby(place).transform("sum")
+    ).to_numpy(dtype=bool)
+    # Nobody's purchases add up to something every month: without party, number or steady amount there is no agreement.
+    nobody = ((due.party == "") & ~due.internal & ~due.series.str.contains("|R", regex=False)).to_numpy(dtype=bool)
+    turned |= nobody & (fit.scale > 0.25)
     due = due[chosen & (fit.cadence > 0) & ~pay & ~turned & ~chance]
     rows["i"] = rows.sid.map(order)
     return Close(con, th, m0, t, fit, chosen, rows, due, final, _deficits(fit, due))
@@ -81,14 +92,12 @@ def _deficits(fit: fitting.Fit, due: pd.DataFrame) -> pd.DataFrame:
     """Return, per regular series, occasions not yet booked in the twelve months before the close, and the first such slot."""
     i = due.i.to_numpy()
     t, a = fit.t, max(0, fit.t - 12)
-    expected = np.maximum(fit.expected[i], 1.0)[:, None]
-    slots = (fit.history[i, a:t] != 0).astype(float)
-    booked = (fit.pos[i, a:t] - fit.neg[i, a:t]) / expected
-    # a price change is no deficit: round what is near a whole number of occasions
-    whole = np.round(booked)
-    booked = np.where((np.abs(booked - whole) < 0.35) & (whole >= 0), whole, booked)
-    open_slots = fit.history[i, a:t] == -1
-    lacking = (slots - booked).sum(axis=1)
+    history = fit.history[i, a:t]
+    occasions = (fit.pos[i, a:t] - fit.neg[i, a:t]) / np.maximum(fit.local[i, a:t], 1.0)
+    # A posting is one occasion whatever its price, unless it is nearly two or more; what goes the other way takes occasions back.
+    whole = np.where((occasions > 0.2) & (occasions < 1.7), 1.0, np.round(occasions))
+    open_slots = history == -1
+    lacking = ((history != 0) - whole).sum(axis=1)
     first = np.where(open_slots.any(axis=1), a + open_slots.argmax(axis=1), -1)
     return pd.DataFrame({"i": i, "lacking": lacking, "open": open_slots.sum(axis=1), "first_open": first}).set_index("i")
 
@@ -96,13 +105,14 @@ def _deficits(fit: fitting.Fit, due: pd.DataFrame) -> pd.DataFrame:
 def consume(close: Close) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Take each due series' own posting off the month's rows.
 
-    Returns (expected, left): the due series with `state` in present, missing, flipped, partial; and the rows that no
-    expectation took.
+    Returns (expected, left): the due series with `state` in present, missing, flipped, partial, small (not worth asking);
+    and the rows that no expectation took.
     """
     th, due, rows = close.th, close.due, close.rows
     # Two occurrences are weak evidence: they must be worth asking about.
     floor = np.where(due.hits <= 2, 10 * th.materiality, th.materiality)
-    expected = due[due.due & (due.expected >= floor)].copy()
+    expected = due[due.due].copy()
+    expected["floor"] = floor[due.due.to_numpy(dtype=bool)]
     posted = close.fit.history[:, : close.t] == 1
     last = np.where(posted.any(axis=1), close.t - 1 - posted[:, ::-1].argmax(axis=1), 0) + close.m0
     expected["last_m"] = last[expected.i.to_numpy()]
@@ -119,7 +129,10 @@ def consume(close: Close) -> tuple[pd.DataFrame, pd.DataFrame]:
     dated = mine.voucher_date.map(lambda v: close.m if pd.isna(v) else pd.Timestamp(v).year * 12 + pd.Timestamp(v).month - 1)
     mine["other_month"] = (mine.sf.fillna(close.m) != close.m).astype(int) + (dated != close.m).astype(int)
     mine["size"] = (mine.gap / mine.want).round(2)
-    best = mine.sort_values(["i", "size", "other_month", "rid"]).groupby("i").first()
+    # A row that another one of the month takes back to the öre is a credited and re-billed invoice: the other rows come first.
+    back = set(zip(rows.unit, rows.account, (-rows.kr).round(2), strict=True))
+    mine["undone"] = [(u, a, k) in back for u, a, k in zip(mine.unit, mine.account, mine.kr.round(2), strict=True)]
+    best = mine.sort_values(["i", "undone", "size", "other_month", "rid"]).groupby("i").first()
     many = pd.DataFrame({"total": total, "best": best.along, "want": amount}).dropna()
     # The sum is the occasion where it is nearer than the best single row (two half invoices), or where the series always has
     # several rows.
@@ -134,8 +147,13 @@ def consume(close: Close) -> tuple[pd.DataFrame, pd.DataFrame]:
     expected["against"] = expected.neg
     ratio = expected.booked / expected.expected
     expected["state"] = np.select(
-        [(ratio < th.absent_share) & (expected.against > 0.5 * expected.expected), ratio < th.absent_share, ratio < 0.5],
-        ["flipped", "missing", "partial"],
+        [
+            expected.expected < expected.floor,
+            (ratio < th.absent_share) & (expected.against > 0.5 * expected.expected),
+            ratio < th.absent_share,
+            ratio < 0.5,
+        ],
+        ["small", "flipped", "missing", "partial"],
         "present",
     )
     return expected, left
@@ -180,7 +198,7 @@ def explain(close: Close, wanted: pd.DataFrame, left: pd.DataFrame) -> pd.DataFr
         return out
     free = left[["rid", "unit", "account", "line", "cp", "party", "ref", "aref", "stem", "kr", "interim", "sid"]].copy()
     known = close.con.execute(
-        "select unit, account, party, min(m) as since from f_line where party <> '' group by unit, account, party"
+        "select unit, account, party, min(m) as since from f_use where party <> '' group by unit, account, party"
     ).df()
     free = free.merge(known, on=["unit", "account", "party"], how="left")
     out["last_m"] = (out.last_m if "last_m" in out else pd.Series(close.m - 1, index=out.index)).fillna(close.m - 1)
@@ -293,7 +311,7 @@ def explain(close: Close, wanted: pd.DataFrame, left: pd.DataFrame) -> pd.DataFr
             0.2,
         ),
     )
-    first_seen = close.con.execute("select unit, min(m) as born from f_line group by unit").df().set_index("unit").born
+    first_seen = close.con.execute("select unit, min(m) as born from f_use group by unit").df().set_index("unit").born
     free["new_unit"] = free.unit.map(first_seen) >= close.m - 2
     for why, on, test, tolerance in steps:
         need = out[out.why == ""].reset_index()
@@ -336,13 +354,15 @@ def similar(a: str, b: str) -> bool:
 def base_rate(close: Close) -> float:
     """Return how often, in this ledger so far, a posting that fails to come was a hole (came back) and not an ending.
 
-    Holes and endings of monthly series in the last eighteen months, with a prior of two to one: a quiet ledger tells little.
+    Holes and endings of monthly series in the last eighteen months, with a prior of two to one, less one standard
+    error: a quiet ledger tells little.
     """
     fit = close.fit
     t = fit.t
     if t < 12:
         return 0.67
     i = np.flatnonzero(close.chosen & ~close.fit.frame.interim.to_numpy(dtype=bool))
+    unit, account = fit.frame.unit.to_numpy()[i], fit.frame.account.to_numpy()[i]
     typical = np.nan_to_num(fitting._median_posted(fit.pos[i, :t]), nan=np.inf)
     posted = fit.pos[i, :t] > 0.2 * typical[:, None]
     a = max(6, t - 18)
@@ -355,11 +375,10 @@ def base_rate(close: Close) -> float:
         back = posted[:, j + 1 : min(t, j + 4)].any(axis=1)
         told = close.final[i, max(0, j - 1) : j].any(axis=1)
         starts = posted[:, j] & ~posted[:, :j].any(axis=1)
-        keys = {
-            (u, x) for u, x in zip(fit.frame.unit.to_numpy()[i[starts]], fit.frame.account.to_numpy()[i[starts]], strict=True)
-        }
+        keys = set(zip(unit[starts], account[starts], strict=True))
         stopped = np.flatnonzero(gone & ~back & ~told)
-        renamed = sum((fit.frame.unit.to_numpy()[i[s]], fit.frame.account.to_numpy()[i[s]]) in keys for s in stopped)
+        renamed = sum((unit[s], account[s]) in keys for s in stopped)
         holes += int((gone & back).sum())
         stops += len(stopped) - renamed
-    return (holes + 2) / (holes + stops + 3)
+    mean, n = (holes + 2) / (holes + stops + 3), holes + stops + 3
+    return mean - float(np.sqrt(mean * (1 - mean) / (n + 1)))  # a few cases do not make a certainty

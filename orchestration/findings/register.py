@@ -42,6 +42,10 @@ def _norm(value: object) -> str:
     return re.sub(r"[^0-9A-ZÅÄÖ]", "", str(value or "").upper()).lstrip("0")
 
 
+def _plain(value: object) -> str:
+    return re.sub(r"[^0-9a-zåäöé]", "", str(value or "").lower())
+
+
 def _first_word(text: str) -> str:
     words = re.sub(r"[^a-zåäöé ]", " ", str(text).lower()).split()
     return words[0] if words else ""
@@ -87,31 +91,37 @@ def read(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
     out["ref"] = out.reference.map(_norm)
     out["from_m"] = out.valid_from.map(lambda v: _month(v, 0))
     out["to_m"] = out.valid_to.map(lambda v: _month(v, 10**6))
-    out["amount"] = pd.to_numeric(out.amount, errors="coerce").abs()
-    out["cadence"] = pd.to_numeric(out.cadence, errors="coerce")
-    out["phase"] = pd.to_numeric(out.phase, errors="coerce")
-    out["index"] = pd.to_numeric(out["index"], errors="coerce")
+    out["amount"] = pd.to_numeric(out.amount, errors="coerce").astype(float).abs()
+    out["cadence"] = pd.to_numeric(out.cadence, errors="coerce").astype(float)
+    out["phase"] = pd.to_numeric(out.phase, errors="coerce").astype(float)
+    out["index"] = pd.to_numeric(out["index"], errors="coerce").astype(float)
     return out[COLUMNS]
 
 
 def match(agreements: pd.DataFrame, due: pd.DataFrame, refs: pd.DataFrame, m: int) -> pd.DataFrame:
-    """Return series index `i` and agreement row `a` of the best pairs, each used once.
+    """Return series index `i` and agreement row `a` of the best pairs, each used once, and whether the pair is `sure`.
 
     A pair shares unit, account and side; party or reference decides, then the amount (within a third, price changes and
     indexation
     considered). `refs` gives the agreement number and words of each series.
     """
     if agreements.empty or due.empty:
-        return pd.DataFrame({"i": pd.Series(dtype=int), "a": pd.Series(dtype=int)})
+        return pd.DataFrame({"i": pd.Series(dtype=int), "a": pd.Series(dtype=int), "sure": pd.Series(dtype=bool)})
     left = agreements.reset_index(names="a")
     right = due.merge(refs, on="sid", how="left")
     pair = left.merge(right, on=["unit", "account", "dir"], suffixes=("", "_s"))
     pair = pair[pair.from_m <= m]
+    # A register may name the amount of the year, or of its own cadence, where the ledger is billed in parts.
+    parts = pair.cadence.fillna(12) / pair.cadence_s.clip(lower=1)
     ratio = (pair.expected / pair.amount).replace([np.inf], np.nan)
+    in_parts = (parts > 1) & ((ratio * parts - 1).abs() < 0.2) & ((ratio - 1).abs() > 0.2)
+    ratio = ratio * np.where(in_parts, parts, 1.0)
     near = (np.log(ratio).abs() < 0.3).fillna(False)
     same_ref = (pair.ref != "") & (pair.ref == pair.aref_of.fillna(""))
-    same_party = (pair.party != "") & (pair.party == pair.party_s)
-    other_party = (pair.party != "") & (pair.party_s != "") & ~same_party
+    named = pair.party.map(_plain)
+    same_party = (named != "") & (named == pair.party_s.map(_plain))
+    # Another party is told from a register with other identities than the ledger by being known to the ledger.
+    other_party = (pair.party_s != "") & ~same_party & named.isin(set(due.party.map(_plain)) - {""})
     stem = pair.stem_of.fillna("")
     words = np.array(
         [_first_word(t) != "" and _first_word(t) == _first_word(s) for t, s in zip(pair.text, stem, strict=True)], dtype=bool
@@ -128,18 +138,21 @@ def match(agreements: pd.DataFrame, due: pd.DataFrame, refs: pd.DataFrame, m: in
         + 1 * alone
         - 5 * other_party
     )
-    pair = pair.assign(score=score, gap=np.log(ratio).abs(), live=(pair.to_m >= m).astype(int))
-    pair = pair[(pair.score >= 4) & (same_ref | same_party | near)]
-    pair = pair.sort_values(["score", "live", "gap", "i"], ascending=[False, False, True, True])
+    # The same words, amount and cadence under another name: carried by a successor, but not known to be this agreement.
+    sure = (score >= 4) & (same_ref | same_party | near) & ((named == "") | same_party | same_ref)
+    carried = near & (words | in_parts | (score >= 4)) & (pair.from_m <= m)
+    pair = pair.assign(score=score, sure=sure, gap=np.log(ratio).abs(), live=(pair.to_m >= m).astype(int))
+    pair = pair[sure | carried]
+    pair = pair.sort_values(["sure", "score", "live", "gap", "i"], ascending=[False, False, False, True, True])
     taken_i: set[int] = set()
     taken_a: set[int] = set()
     out = []
-    for i, a in zip(pair.i, pair.a, strict=True):
+    for i, a, known in zip(pair.i, pair.a, pair.sure, strict=True):
         if i not in taken_i and a not in taken_a:
             taken_i.add(i)
             taken_a.add(a)
-            out.append((i, a))
-    return pd.DataFrame(out, columns=["i", "a"])
+            out.append((i, a, bool(known)))
+    return pd.DataFrame(out, columns=["i", "a", "sure"])
 
 
 def due_now(agreements: pd.DataFrame, matched: set[int], m: int) -> pd.DataFrame:
@@ -153,8 +166,13 @@ def due_now(agreements: pd.DataFrame, matched: set[int], m: int) -> pd.DataFrame
     cadence = a.cadence.fillna(1).clip(lower=1).astype(int)
     phase = np.where(a.phase.fillna(0) >= 1, a.phase.fillna(1) - 1, a.from_m % 12)
     due = ((m - phase) % cadence == 0) & (a.from_m <= m) & (a.to_m >= m) & (a.amount > 0)
-    years = ((m - a.from_m) // 12).clip(lower=0)
-    index = a["index"].fillna(0)
-    index = np.where(index.abs() > 0.5, index / 100, index)
-    a["expected"] = a.amount * (1 + index) ** np.minimum(years, 10)
+    due &= a.cadence.notna()  # an amount without its cadence may be that of the year: the register alone says nothing
+    a["expected"] = indexed(a, m)
     return a[due]
+
+
+def indexed(agreements: pd.DataFrame, m: int) -> pd.Series:
+    """Return the agreements' amounts at month `m`: moved by their index (share or per cent) once a year from their start."""
+    years = ((m - agreements.from_m) // 12).clip(lower=0, upper=10)
+    index = agreements["index"].fillna(0.0)
+    return agreements.amount * (1 + index.where(index.abs() <= 0.5, index / 100)) ** years

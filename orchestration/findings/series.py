@@ -11,6 +11,7 @@ The tested month never enters its own baseline.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +30,12 @@ REGIMES: tuple[tuple[int, int, int, int], ...] = (
     (4, 12, 3, 0),
     (6, 24, 3, 0),
     (12, 36, 2, 0),
+    (1, 15, 12, 3),  # a long series with a hole of three months
 )
+
+
+#: Series that are fitted at once.
+_BLOCK = 50_000
 
 
 @dataclass
@@ -39,7 +45,7 @@ class Fit:
     `cadence` is 0 where the series is not regular. `due` says that column t is a slot. `expected` is the amount due, in the
     series'
     direction (positive). `scale` is the robust standard deviation of the log residual. `slots` and `hits` count the series' whole
-    life. `history` holds, per column, 1 filled slot, -1 empty slot, 0 no slot.
+    life. `history` holds, per column, 1 filled slot, -1 empty slot, 0 no slot; `local` what was expected there then.
     """
 
     frame: pd.DataFrame
@@ -57,6 +63,7 @@ class Fit:
     hits: np.ndarray
     history: np.ndarray
     multiple: np.ndarray
+    local: np.ndarray
 
 
 def matrices(frame: pd.DataFrame, months: pd.DataFrame, m0: int, t: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
@@ -66,11 +73,11 @@ def matrices(frame: pd.DataFrame, months: pd.DataFrame, m0: int, t: int) -> tupl
     keep = ~np.isnan(row)
     row, col = row[keep].astype(int), (months.m.to_numpy()[keep] - m0).astype(int)
     shape = (len(frame), t + 1)
-    pos, neg, n, final = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=int), np.zeros(shape, dtype=bool)
+    pos, neg, n, final = np.zeros(shape), np.zeros(shape), np.zeros(shape, dtype=np.int32), np.zeros(shape, dtype=bool)
     pos[row, col] = months.pos.to_numpy()[keep]
     neg[row, col] = months.neg.to_numpy()[keep]
     n[row, col] = months.n.to_numpy()[keep]
-    final[row, col] = months.is_final.fillna(False).to_numpy()[keep]
+    final[row, col] = months.is_final.to_numpy()[keep]
     return pos, neg, n, final
 
 
@@ -99,10 +106,9 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
         cols = columns[(of_year == k) & (columns < t)]
         if len(cols):
             closed[:, k] = alive[:, cols].any(axis=1) & ~(posted[:, cols] & alive[:, cols]).any(axis=1)
-    # One empty month that is not beside another and was seen once is a hole as likely as a season: it needs two years or a
-    # neighbour.
+    # Empty months seen once are a hole as likely as a season, outside the summer: they need two years.
     seen = np.stack([(alive[:, (of_year == k) & (columns < t)]).sum(axis=1) for k in range(12)], axis=1)
-    sure = (seen >= 2) | np.roll(closed, 1, axis=1) | np.roll(closed, -1, axis=1) | np.isin(np.arange(12), (5, 6, 7))[None, :]
+    sure = (seen >= 2) | np.isin(np.arange(12), (5, 6, 7))[None, :]
     # A place that is closed for more than four months of the year is not a monthly business.
     closed &= sure & (closed.sum(axis=1) <= 4)[:, None]
     is_closed = closed[:, of_year]
@@ -129,42 +135,60 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
         ok = (cadence == 0) & (hits >= needed) & (slot.sum(axis=1) - hits <= misses) & ((was & ~on_grid).sum(axis=1) == 0)
         ok &= tail < 12 + c
         cadence[ok], phase[ok] = c, f[ok]
+    # A calendar of its own: the same months of the year, two years running or more (grants in February, May and October).
+    if t >= 24:
+        years = [posted[:, t - 12 * k : t - 12 * (k - 1)] & alive[:, t - 12 * k : t - 12 * (k - 1)] for k in (1, 2)]
+        same = (years[0] == years[1]).all(axis=1) & (years[0].sum(axis=1) >= 2) & (years[0].sum(axis=1) <= 10)
+        same &= (cadence == 0) & alive[:, t - 24]
+        calendar = np.zeros((size, 12), dtype=bool)
+        for j in range(12):
+            calendar[:, (m0 + t - 12 + j) % 12] = ~years[0][:, j]
+        cadence[same], phase[same] = 1, 0
+        closed[same] = calendar[same]
+        usable_mask[same] = True
+        is_closed = closed[:, of_year]
     regular = cadence > 0
     c_safe = np.where(regular, cadence, 1)
     slot_all = ((m0 + columns)[None, :] % c_safe[:, None] == phase[:, None]) & alive & regular[:, None]
     slot_all &= ~((c_safe == 1)[:, None] & is_closed & usable_mask[:, None])
-    history = np.where(slot_all, np.where(posted, 1, -1), 0)
+    history = np.where(slot_all, np.where(posted, 1, -1), 0).astype(np.int8)
     slots = (slot_all[:, past]).sum(axis=1)
     hits = (slot_all & posted)[:, past].sum(axis=1)
 
-    # Price: median of the last three, or last year's month times the growth since, whichever predicted better.
+    # Price: median of the last three or of the last nine, or last years' same month times the growth since: what predicted best.
     value = np.where(pos - neg > 0.2 * np.nan_to_num(typical)[:, None], pos - neg, pos)
-    last = np.full((size, 3), np.nan)
+    last = np.full((size, 9), np.nan)
     level = np.full((size, t + 1), np.nan)
-    flat, seasonal = np.full((size, t + 1), np.nan), np.full((size, t + 1), np.nan)
+    flat, long, seasonal = (np.full((size, t + 1), np.nan) for _ in range(3))
     for j in range(t + 1):
-        with np.errstate(all="ignore"):
-            got = ~np.isnan(last)
-            ordered = np.sort(last, axis=1)
-            count = got.sum(axis=1)
-            middle = np.where(count == 3, ordered[:, 1], np.where(count == 2, last[:, 0], last[:, 0]))
-        level[:, j] = middle
-        flat[:, j] = np.where(c_safe >= 6, last[:, 0], middle)
-        if j >= 12:
-            with np.errstate(all="ignore"):
-                seasonal[:, j] = np.where(posted[:, j - 12], value[:, j - 12] * level[:, j] / level[:, j - 12], np.nan)
+        count = (~np.isnan(last[:, :3])).sum(axis=1)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a series that has not begun has no median
+            level[:, j] = np.where(count == 3, np.sort(last[:, :3], axis=1)[:, 1], last[:, 0])
+            nine = ~np.isnan(last[:, 8])
+            long[nine, j] = np.median(last[nine], axis=1)
+            flat[:, j] = np.where(c_safe >= 6, last[:, 0], level[:, j])
+            earlier = [
+                np.where(posted[:, j - k], np.log(value[:, j - k] * level[:, j] / level[:, j - k]), np.nan)
+                for k in (12, 24, 36)
+                if j >= k
+            ]
+            if earlier:
+                seasonal[:, j] = np.exp(np.nanmean(earlier, axis=0))
         hit = posted[:, j]
-        last[hit] = np.column_stack([value[hit, j], last[hit, 0], last[hit, 1]])
+        last[hit] = np.column_stack([value[hit, j], last[hit, :8]])
+    recent = slice(max(0, t - 18), t)
     with np.errstate(all="ignore"):
-        recent = slice(max(0, t - 18), t)
-        e_flat = np.where(posted[:, recent], np.log(value[:, recent] / flat[:, recent]), np.nan)
-        e_seas = np.where(posted[:, recent], np.log(value[:, recent] / seasonal[:, recent]), np.nan)
-    s_flat, k_flat = _mad(e_flat)
-    s_seas, k_seas = _mad(e_seas)
-    use_season = (k_seas >= 6) & (s_seas < 0.6 * s_flat) & ~np.isnan(seasonal[:, t])
-    expected = np.where(use_season, seasonal[:, t], flat[:, t])
-    scale = np.where(use_season, s_seas, s_flat)
-    known = np.where(use_season, k_seas, k_flat)
+        (s_flat, k_flat), (s_long, k_long), (s_seas, k_seas) = (
+            _mad(np.where(posted[:, recent], np.log(value[:, recent] / guess[:, recent]), np.nan))
+            for guess in (flat, long, seasonal)
+        )
+    use_season = (k_seas >= 6) & (s_seas < 0.7 * s_flat) & ~np.isnan(seasonal[:, t])
+    use_long = ~use_season & (k_long >= 9) & (s_flat > 0.03) & (s_long < s_flat) & ~np.isnan(long[:, t])
+    expected = np.select([use_season, use_long], [seasonal[:, t], long[:, t]], flat[:, t])
+    scale = np.select([use_season, use_long], [s_seas, s_long], s_flat)
+    local = np.select([use_season[:, None], use_long[:, None]], [seasonal, long], flat)
+    known = np.select([use_season, use_long], [k_seas, k_long], k_flat)
     scale = np.where(known == 0, 0.3, np.where(known == 1, 2 * scale, scale))
     # Chance makes short rhythms. Either the amounts agree, or the rhythm has held for long.
     steady = np.where(slots > 0, hits / np.maximum(slots, 1), 0.0)
@@ -195,7 +219,23 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
         hits,
         history,
         multiple,
+        np.where(np.isnan(local) | (local <= 0), np.nan_to_num(expected)[:, None], local),
     )
+
+
+def fit_in_blocks(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0: int, t: int) -> Fit:
+    """Return the same as `fit`, in bounded memory: a series depends on no other."""
+    if len(frame) <= _BLOCK:
+        return fit(frame, pos, neg, n, m0, t)
+    parts = []
+    for start in range(0, len(frame), _BLOCK):
+        part = slice(start, start + _BLOCK)
+        parts.append(fit(frame.iloc[part], pos[part], neg[part], n[part], m0, t))
+    whole = {
+        name: np.concatenate([getattr(part, name) for part in parts])
+        for name in ("cadence", "phase", "due", "expected", "scale", "slots", "hits", "history", "multiple", "local")
+    }
+    return Fit(frame=frame, pos=pos, neg=neg, n=n, t=t, m0=m0, **whole)
 
 
 def _mad(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

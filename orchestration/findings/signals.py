@@ -48,7 +48,7 @@ def recurring(
     m = close.m
     refs = con.execute("select * from f_words").df()
     pairs = register.match(agreements, close.due, refs, m)
-    agreement_of = dict(zip(pairs.i, pairs.a, strict=True))
+    agreement_of = dict(zip(pairs.i[pairs.sure], pairs.a[pairs.sure], strict=True))
     expected, left = matching.consume(close)
     expected = expected.merge(refs, on="sid", how="left")
     left = matching.cancel_pairs(left)
@@ -68,6 +68,11 @@ def recurring(
     return out
 
 
+def _is_income(line: pd.Series) -> pd.Series:
+    """Return whether the report line is one of income: the map of accounts decides, not the account's first digit."""
+    return line.fillna("").str.endswith("_income")
+
+
 def _rule_for(direction: int) -> str:
     return "PER-01" if direction > 0 else "PER-09"
 
@@ -81,19 +86,26 @@ def _register_only(
     if due.empty:
         return wanted
     rows = con.execute(
-        "select unit, account, cp, party, ref, aref, stem, m, kr from f_line where m > ? and not interim", [m - 14]
+        "select unit, account, line, cp, party, ref, aref, stem, m, kr from f_line where m > ? and not interim", [m - 14]
     ).df()
     pair = due.reset_index(names="a").merge(rows, on=["unit"], suffixes=("", "_r"))
-    pair = pair[pair.account.str[0].isin(close.th.income_accounts) == pair.account_r.str[0].isin(close.th.income_accounts)]
+    pair = pair[_is_income(pair.line) == (pair.dir > 0)]
     along = pair.kr * pair.dir
-    tolerance = np.where((pair.party == "") & (pair.ref == ""), 0.3, 0.12)
     same = ((pair.party != "") & (pair.party == pair.party_r)) | (
         (pair.ref != "") & ((pair.ref == pair.ref_r) | (pair.ref == pair.aref))
     )
+    # A party that the ledger does not know here any more has another name now: then the amount is all there is.
+    own = pair[same].groupby("a").m.max()
+    gone = (pair.party == "") & (pair.ref == "") | (pair.a.map(own).fillna(0) < m - 12)
+    tolerance = np.where(gone, 0.3, 0.12)
     near = ((along / pair.expected - 1).abs() < tolerance) & (pair.account == pair.account_r)
     cadence = pair.cadence.fillna(1)
     hit = (along > 0) & (same | near)
-    present = set(pair.a[hit & (pair.m > m - cadence)])
+    # A row of two, three, four or six occasions covers as many: the billing has become slower than the register says.
+    times = along / pair.expected
+    whole = times.round().where(((times / times.round().clip(lower=1)) - 1).abs() < 0.15, 1.0).clip(1, 12 / cadence)
+    covers = np.where(same | ((pair.cp == pair.cp_r) & (pair.cp != "") & (pair.account == pair.account_r)), whole, 1.0)
+    present = set(pair.a[(hit | ((along > 0) & (covers > 1))) & (pair.m > m - cadence * covers)])
     # A clerk whose habit differs from the register (other month, other account) has booked it within the last year at another
     # time.
     habit = pair[hit & (pair.m <= m - cadence)].groupby("a").m.nunique()
@@ -133,8 +145,8 @@ def _register_only(
         usual = (
             con.execute(
                 "select unit, account, cp from (select unit, account, cp, row_number() over (partition by unit, "
-                "account order by count(*) desc, cp) as k "
-                "from f_line where cp <> '' group by unit, account, cp) as c where k = 1"
+                "account order by sum(n) desc, cp) as k "
+                "from f_use where cp <> '' group by unit, account, cp) as c where k = 1"
             )
             .df()
             .set_index(["unit", "account"])
@@ -155,7 +167,7 @@ def _line_like(close: matching.Close, unit: str, account: str, direction: int) -
 
 def _signs(close: matching.Close, wanted: pd.DataFrame, left: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, list[Draft]]:
     """PER-07: the expected posting is there, with the opposite sign or on the other side of the chart."""
-    th, m = close.th, close.m
+    m = close.m
     drafts: list[Draft] = []
     if wanted.empty or left.empty:
         return wanted, left, drafts
@@ -172,7 +184,7 @@ def _signs(close: matching.Close, wanted: pd.DataFrame, left: pd.DataFrame) -> t
     pair = pair[same & ((ratio - 1).abs() <= limit) & ~pair.interim_r.astype(bool)].assign(kind="sign")
     # Other side: same unit, the sign of the amount as expected, an account of the other class.
     cross = need.merge(left, on=["unit"], suffixes=("", "_r"))
-    side = cross.account.str[0].isin(th.income_accounts) != cross.account_r.str[0].isin(th.income_accounts)
+    side = _is_income(cross.line) != _is_income(cross.line_r)
     ratio = cross.kr * cross["dir"] / cross.expected
     same = (
         ((cross.party != "") & (cross.party == cross.party_r))
@@ -236,11 +248,21 @@ def _missing(
     together = open_[open_.party != ""].groupby(["unit", "party"]).size()
     by_unit = open_.groupby("unit").size()
     due_by_unit = close.due[close.due.due].groupby("unit").size()
+    coarse = np.flatnonzero(fit.frame.grain == "base")
+    base_rows = dict(zip(fit.frame.base.iloc[coarse], coarse, strict=True))
+    fine = np.flatnonzero((fit.frame.grain == "fine").to_numpy() & close.chosen & (fit.cadence > 0))
+    mates = pd.Series(fine).groupby(fit.frame.base.iloc[fine].to_numpy()).apply(list)
     for x in open_.itertuples():
         i = int(x.i)
         agreement = agreements.loc[int(x.agreement_row)] if pd.notna(x.agreement_row) else None
         sign = int(x.dir)
-        expected = float(x.expected)
+        expected = agreed = float(x.expected)
+        if agreement is not None and x.scale > 0.03:
+            # Amounts vary: what was agreed says more than the last invoices, as long as it is of their size.
+            share = float(int(x.cadence) / (agreement.cadence if pd.notna(agreement.cadence) else 12))
+            price = float(register.indexed(agreements.loc[[int(x.agreement_row)]], m).iloc[0])
+            near = [p for p in (price, price * share) if p > 0 and abs(np.log(p / expected)) < 2 * x.scale]
+            agreed = near[0] if near else expected
         run, last_j, known = 1, None, False
         if x.unit in ended_units or by_unit[x.unit] >= max(4, 0.6 * due_by_unit.get(x.unit, 0)):
             continue  # the unit has closed or moved whole
@@ -260,6 +282,7 @@ def _missing(
             and pd.notna(agreement.cadence)
             and int(agreement.cadence) != int(x.cadence)
             and agreement.to_m >= m
+            and not 0.8 < x.expected * agreement.cadence / (x.cadence * max(agreement.amount, 1.0)) < 1.25  # billed in parts
         ):
             phase = agreement.phase - 1 if pd.notna(agreement.phase) and agreement.phase >= 1 else m
             if (m - phase) % int(agreement.cadence) != 0:
@@ -294,9 +317,12 @@ def _missing(
             if x.cadence > 1 and fit.pos[i, window].sum() / expected >= 0.6:
                 continue  # paid in smaller parts since
             if x.cadence > 1:
-                base_rows = close.fit.frame.index[(fit.frame.base == fit.frame.base.iloc[i]) & (fit.frame.grain == "base")]
-                if len(base_rows) and 0.6 <= fit.pos[base_rows[0], window].sum() / expected <= 1.5:
-                    continue
+                base_row = base_rows.get(fit.frame.base.iloc[i])
+                if base_row is not None and fit.frame.grain.iloc[i] == "fine":
+                    # what the party's other agreements explain is not this one's parts
+                    rest = fit.pos[base_row, window].sum() - fit.pos[mates[fit.frame.base.iloc[i]], window].sum()
+                    if 0.6 <= rest / expected <= 1.5:
+                        continue
         else:
             known = agreement is not None and str(agreement.agreement_id) in told
             run = max(1, int((m - x.last_m) // max(1, x.cadence)))
@@ -307,6 +333,8 @@ def _missing(
         if agreement is not None:
             # An agreement that failed before without anybody telling may have ended outside the register.
             chance = 0.97 if run == 1 or known or m - agreement.from_m <= 3 else 0.6
+            if i < 0 and hits == 0:
+                chance = 0.7  # a new agreement may start later than it says
         else:
             if x.party and together.get((x.unit, x.party), 1) > 1:
                 chance *= 0.6
@@ -318,7 +346,10 @@ def _missing(
                 chance *= 0.8
             if run >= 3:
                 chance *= 0.8
+            if x.scale > 0.25:
+                chance *= 0.8
         tier = "fel" if chance >= th.assert_at else "fråga"
+        expected = agreed
         amount = sign * expected
         accrual = (th.accrued_income_account, x.account) if sign > 0 else (x.account, th.accrued_cost_account)
         months = [
@@ -379,7 +410,11 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
     groups = dict(list(extra_rows.groupby("i")))
     big = present[(present.state == "present") & (present.booked > th.over_share * present.expected)]
     candidates = sorted({int(i) for i in set(groups) | set(big.index)})
-    month_rows = close.rows
+    month_rows = dict(list(close.rows[close.rows.i.isin(candidates)].groupby("i")))
+    offsets = _usual_offset(close, candidates)
+    behind = close.deficits[close.deficits.index.isin(candidates)]
+    behind = behind[(behind.lacking >= 0.65) & (behind.first_open >= 0)]
+    booked_unnamed = _explained_then(close, due, behind)
     for i in candidates:
         x = due.loc[i]
         if not bool(x.due) and int(x.cadence) == 1:
@@ -391,10 +426,12 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
         single = float(present.booked[i]) - want if i in big.index else 0.0
         extra = (float(rows.along.sum()) if rows is not None else 0.0) + single
         k = extra / want
+        if rows is not None and not single and (rows.along / want).between(0.5, 1.7).all():
+            k = float(len(rows))  # as many occasions as rows, whatever each of them costs
         lacking = float(close.deficits.lacking.get(i, 0.0))
         first_open = int(close.deficits.first_open.get(i, -1))
         tolerance = max(0.15, min(3 * float(x.scale), 0.6))
-        mine = month_rows[(month_rows.i == i)]
+        mine = month_rows.get(i, close.rows.iloc[:0])
         own = present.booked.get(i, 0.0)
         ids = [(int(r), "booked") for r in (rows.rid if rows is not None else mine.rid)]
         sign = int(x.dir)
@@ -405,10 +442,10 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
         common: dict[str, Any] = {"i": int(i), "evidence": ids, "expected_m": m}
         if lacking >= 0.65 and rows is not None and len(rows) == 1 and _twin(rows.iloc[0], mine, float(x.scale)):
             lacking = 0.0
-        if lacking >= 0.65 and first_open >= 0 and k >= 0.6 and _explained_then(close, x, first_open):
+        if lacking >= 0.65 and first_open >= 0 and k >= 0.6 and i in booked_unnamed:
             lacking = 0.0
         if lacking >= 0.65 and first_open >= 0 and k <= lacking + max(tolerance, 0.35) and k >= (0.75 if rows is None else 0.6):
-            months = [close.m0 + j for j in range(first_open, t) if fit.history[i, j] == -1][: max(1, round(k))]
+            months = [close.m0 + j for j in range(first_open, t) if fit.history[i, j] == -1][-max(1, round(k)) :]
             prior = [mm for mm in months if mm < fiscal_first]
             if _same_rhythm(close, i, k):
                 continue  # the second time: billing has become slower, nothing was forgotten
@@ -419,6 +456,10 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
             rule = "PER-05" if late and dated and not prior else "PER-02"
             # Three months in one at the end of a quarter may be a new way of billing: asked the first time, known the second.
             quarterly = rows is None and x.cadence == 1 and not prior and len(months) == 2 and round(k) == 2 and m % 3 == 2
+            silent = t - 1 - int(np.flatnonzero(fit.history[i, :t] == 1)[-1]) if (fit.history[i, :t] == 1).any() else 0
+            covers = rows is None and sf is not None and st is not None and st - sf == silent > 0 and st >= m - 1
+            if covers and mine.txt.str.contains(r"\b(?:kv|kvartal|q|tertial|halvår) ?[.]?[1-4]?\b", regex=True).any():
+                quarterly = True  # it says that it is the bill of a quarter, and just as long was it silent
             if quarterly and x.series in told:
                 continue  # the question has been put already, and this closes it
             out.append(
@@ -505,7 +546,7 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
             b = twin.iloc[0]
             said_r = r.sf if pd.notna(r.sf) else None
             said_b = b.sf if pd.notna(b.sf) else None
-            offset = _usual_offset(close, i)
+            offset = offsets.get(i)
             if x.cadence <= 2 and said_r is not None and offset is not None and said_r - m > offset:
                 out.append(_early(close, x, r, sign, int(i), int(said_r - offset)))
                 continue
@@ -594,21 +635,29 @@ def _same_rhythm(close: matching.Close, i: int, k: float) -> bool:
         return False
     gap_now, gap_before = t - posted[-1], posted[-1] - posted[-2]
     size = (fit.pos[i, posted[-1]] - fit.neg[i, posted[-1]]) / max(fit.expected[i], 1.0)
-    return gap_now == gap_before and gap_now > fit.cadence[i] and abs(size - (k + 1)) < 0.35
+    return bool(gap_now == gap_before > fit.cadence[i] and abs(size - (k + 1)) < max(0.35, 0.35 * (k + 1)))
 
 
-def _explained_then(close: matching.Close, x: pd.Series, column: int) -> bool:
-    """Return whether the empty month had a row without a name that was the posting after all (party or counterparty left out)."""
-    want, spread = float(x.expected), max(0.1, min(3 * float(x.scale), 0.5))
+def _explained_then(close: matching.Close, due: pd.DataFrame, lacking: pd.DataFrame) -> set[int]:
+    """Return the series whose empty month had a row without a name that was the posting after all (party or counterparty left
+    out). `lacking` has their first open slot.
+    """
+    asked = due.loc[lacking.index, ["unit", "account", "base", "series", "party", "dir", "expected", "scale"]].reset_index()
+    asked["expected"] = close.fit.local[lacking.index, lacking.first_open]  # what was due then
+    asked["m"] = close.m0 + lacking.first_open.to_numpy()
+    asked["spread"] = (3 * asked.scale).clip(upper=0.5).clip(lower=0.1)
+    close.con.register("f_asked", asked)
     got = close.con.execute(
         """
-        select count(*) from f_line
-        where m = ? and unit = ? and account = ? and not interim and base <> ? and fine <> ?
-            and (party = '' or party = ?) and abs(kr * ? / ? - 1) <= ?
-        """,
-        [close.m0 + column, x.unit, x.account, x.base, x.series, x.party, int(x.dir), want, spread],
-    ).fetchone()
-    return bool(got and got[0])
+        select distinct a.i from f_asked as a
+        inner join f_key as k on a.unit = k.unit and a.account = k.account and not k.interim
+            and k.base <> a.base and k.fine <> a.series and (k.party = '' or k.party = a.party)
+        inner join f_row_keyed as l on l.key_id = k.key_id and l.m = a.m
+        where abs(cast(l.amount as double) * a.dir / a.expected - 1) <= a.spread
+        """
+    ).fetchall()
+    close.con.unregister("f_asked")
+    return {int(i) for (i,) in got}
 
 
 def _early(close: matching.Close, x: pd.Series, r: Any, sign: int, i: int, belongs: int) -> Draft:
@@ -640,17 +689,25 @@ def _early(close: matching.Close, x: pd.Series, r: Any, sign: int, i: int, belon
     )
 
 
-def _usual_offset(close: matching.Close, i: int) -> float | None:
-    row = close.fit.frame.iloc[i]
+def _usual_offset(close: matching.Close, candidates: list[int]) -> dict[int, float]:
+    """Return the months between booking and told period that the last four rows of a series agree on, where they do."""
+    asked = close.fit.frame.iloc[candidates][["grain", "series_id"]].assign(i=candidates)
+    close.con.register("f_asked", asked)
     got = close.con.execute(
         """
-        select sf - m from f_line
-        where sf is not null and m < ? and m >= ? and case when ? = 'fine' then fine else base end = ? order by m desc limit 4
+        with last as (
+            select a.i, l.sf - l.m as months, row_number() over (partition by a.i order by l.m desc, l.rid desc) as place
+            from f_asked as a
+            inner join f_key as k on case when a.grain = 'fine' then k.fine_id else k.base_id end = a.series_id
+            inner join f_row_keyed as l on l.key_id = k.key_id
+            where l.sf is not null and l.m < ? and l.m >= ?
+        )
+        select i, max(months) from last where place <= 4 group by i having count(*) >= 3 and min(months) = max(months)
         """,
-        [close.m, close.m - 13, row.grain, row.series],
+        [close.m, close.m - 13],
     ).fetchall()
-    offsets = {r[0] for r in got}
-    return float(got[0][0]) if len(got) >= 3 and len(offsets) == 1 else None
+    close.con.unregister("f_asked")
+    return {int(i): float(months) for i, months in got}
 
 
 def _m(value: object) -> int:

@@ -1,0 +1,131 @@
+-- 1. A party left out is found by the agreement number, else by a text that only one party of the unit and account uses.
+with used as (
+    select distinct
+        key_id,
+        item_id,
+        interim,
+        ref_no
+    from {{ ref("findings_cell") }}
+),
+
+stem_party as (
+    select
+        placed.place_id,
+        placed.stem,
+        max(placed.party_own) as party
+    from {{ ref("findings_cell") }} as cell
+    inner join {{ ref("findings_item_placed") }} as placed
+        on cell.item_id = placed.item_id
+    where placed.party_own <> '' and placed.stem <> '' and not cell.interim
+    group by placed.place_id, placed.stem
+    having min(placed.party_own) = max(placed.party_own) and count(distinct cell.m) >= 3
+),
+
+named as (
+    select
+        used.key_id,
+        used.interim,
+        placed.unit,
+        placed.account,
+        placed.line,
+        placed.internal,
+        placed.stem,
+        placed.cp,
+        coalesce(
+            nullif(placed.party_own, ''), nullif(reference.party, ''),
+            case when not used.interim then stem_party.party end, ''
+        ) as party,
+        coalesce(reference.ref, '') as aref
+    from used
+    inner join {{ ref("findings_item_placed") }} as placed
+        on used.item_id = placed.item_id
+    left join {{ ref("findings_reference") }} as reference
+        on used.ref_no = reference.ref_no
+    left join stem_party
+        on placed.place_id = stem_party.place_id and placed.stem = stem_party.stem
+),
+
+-- 2. The coarse series: unit, account and who.
+based as (
+    select
+        named.key_id,
+        named.interim,
+        named.unit,
+        named.account,
+        named.line,
+        named.internal,
+        named.stem,
+        coalesce(nullif(named.cp, ''), party_cp.cp, '') as cp,
+        named.party,
+        named.aref,
+        named.unit || '|' || named.account || '|' || case
+            when named.interim then 'interim'
+            when named.party <> '' then 'p' || named.party
+            else 'c' || named.cp
+        end as base
+    from named
+    left join {{ ref("findings_party_cp") }} as party_cp
+        on named.party = party_cp.party
+),
+
+-- 3. A stem that one agreement number owns stands for it where the number is left out; a misspelt stem for the right one.
+stem_ref as (
+    select
+        base,
+        stem,
+        max(aref) as aref
+    from based
+    where aref <> '' and stem <> ''
+    group by base, stem
+    having min(aref) = max(aref)
+),
+
+stem_seen as (
+    select
+        based.base,
+        based.stem,
+        count(distinct cell.m) as months
+    from based
+    inner join {{ ref("findings_cell") }} as cell
+        on based.key_id = cell.key_id
+    where based.stem <> '' and based.aref = ''
+    group by based.base, based.stem
+),
+
+stem_typo as (
+    select
+        rare.base,
+        rare.stem as written,
+        usual.stem,
+        row_number() over (
+            partition by rare.base, rare.stem
+            order by levenshtein(rare.stem, usual.stem), usual.months desc, usual.stem
+        ) as place
+    from stem_seen as rare
+    inner join stem_seen as usual
+        on rare.base = usual.base and usual.months >= 3 and abs(length(rare.stem) - length(usual.stem)) <= 2
+    where rare.months <= 2 and length(rare.stem) >= 5 and levenshtein(rare.stem, usual.stem) <= 2
+),
+
+-- 4. The fine series: the coarse one and its agreement number or stem.
+fine as (
+    select
+        based.*,
+        based.base || '|' || case
+            when based.aref <> '' then 'R' || based.aref
+            when stem_ref.aref is not null then 'R' || stem_ref.aref
+            when stem_typo.stem is not null then 'T' || stem_typo.stem
+            else 'T' || based.stem
+        end as fine
+    from based
+    left join stem_ref
+        on based.base = stem_ref.base and based.stem = stem_ref.stem
+    left join stem_typo
+        on based.base = stem_typo.base and based.stem = stem_typo.written and stem_typo.place = 1
+)
+
+select
+    fine.*,
+    min(key_id) over (partition by base) as base_id,
+    min(key_id) over (partition by fine) as fine_id
+from fine

@@ -1,0 +1,24 @@
+select
+    loads.load_no * 4294967296 + lines.source_row as rid,
+    {{ month_number_of_period("lines.period") }} as m,
+    coalesce(lines.voucher_series, '') as voucher_series,
+    coalesce(lines.voucher_number, '') as voucher_number,
+    lines.voucher_date,
+    lines.registration_date,
+    lines.account,
+    lines.amount,
+    coalesce(lines.unit_code, '') as unit,
+    coalesce(lines.counterparty, '') as cp_own,
+    coalesce(lines.counterparty_group = 'internal', false) as internal,
+    coalesce(lines.report_line, '') as line,
+    lower(trim(coalesce(nullif(lines.row_text, ''), lines.voucher_text, ''))) as txt,
+    coalesce(
+        nullif(trim(lines.party), ''),
+        lower({{ regexp_replace_all("coalesce(lines.party_name, '')", "[^0-9A-Za-zÅÄÖåäöé]", "") }})
+    ) as party_own,
+    trim(leading '0' from upper({{ regexp_replace_all("coalesce(lines.reference, '')", "[^0-9A-Za-zÅÄÖåäö]", "") }})) as ref,
+    {{ month_number_of_date("lines.service_from") }} as sf_own,
+    {{ month_number_of_date("lines.service_to") }} as st_own
+from {{ ref("fct_ledger_line") }} as lines
+inner join {{ ref("findings_load") }} as loads
+    on lines.load_id = loads.load_id

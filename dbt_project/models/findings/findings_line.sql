@@ -1,0 +1,30 @@
+select
+    keyed.rid,
+    keyed.m,
+    keyed.voucher_series,
+    keyed.voucher_number,
+    keyed.voucher_date,
+    keyed.registration_date,
+    keys.account,
+    keyed.amount,
+    cast(keyed.amount as double) as kr,
+    keys.unit,
+    keys.cp,
+    keys.internal,
+    keys.line,
+    keyed.txt,
+    keys.stem,
+    keys.party,
+    keyed.ref,
+    keys.aref,
+    keys.interim,
+    keyed.is_final,
+    keyed.is_credit,
+    keyed.sf,
+    keyed.st,
+    keyed.service_stated,
+    keys.base,
+    keys.fine
+from {{ ref("findings_row_keyed") }} as keyed
+inner join {{ ref("findings_key") }} as keys
+    on keyed.key_id = keys.key_id

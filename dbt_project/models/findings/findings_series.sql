@@ -1,0 +1,58 @@
+with life as (
+    select
+        grain,
+        series_id,
+        case when sum(amount) >= 0 then 1 else -1 end as dir,
+        count(*) as months,
+        min(m) as first_m,
+        max(m) as last_m
+    from {{ ref("findings_series_cell") }}
+    group by grain, series_id
+    having count(*) >= 2
+),
+
+named as (
+    {%- for grain in ("fine", "base") %}
+        select
+            '{{ grain }}' as grain,
+            {{ grain }}_id as series_id,
+            {{ grain }} as series,
+            max(base) as base,
+            max(unit) as unit,
+            max(account) as account,
+            max(line) as line,
+            max(cp) as cp,
+            max(party) as party,
+            bool_or(internal) as internal,
+            bool_or(interim) as interim
+        from {{ ref("findings_key") }}
+        {%- if grain == "base" %}
+            where not interim
+        {%- endif %}
+        group by {{ grain }}_id, {{ grain }}
+        {%- if not loop.last %}
+            union all
+        {%- endif %}
+    {%- endfor %}
+)
+
+select
+    row_number() over (order by named.grain, named.series) as sid,
+    named.grain,
+    named.series_id,
+    named.series,
+    named.base,
+    named.unit,
+    named.account,
+    named.line,
+    named.cp,
+    named.party,
+    named.internal,
+    named.interim,
+    life.dir,
+    life.months,
+    life.first_m,
+    life.last_m
+from life
+inner join named
+    on life.grain = named.grain and life.series_id = named.series_id

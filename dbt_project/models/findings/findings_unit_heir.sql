@@ -1,0 +1,58 @@
+-- A unit that ended and one that began the month after with most of its accounts and parties are one unit.
+with life as (
+    select
+        unit,
+        min(first_m) as first_m,
+        max(last_m) as last_m
+    from {{ ref("findings_item_use") }}
+    where unit <> ''
+    group by unit
+),
+
+thing as (
+    select distinct
+        unit,
+        account,
+        party_own
+    from {{ ref("findings_item_use") }}
+    where unit <> '' and party_own <> ''
+),
+
+-- Few units begin or end within the ledger; the others are left out before the comparison.
+successor as (
+    select
+        ended.unit as old_unit,
+        begun.unit as new_unit
+    from life as ended
+    inner join life as begun
+        on
+            begun.first_m between ended.last_m and ended.last_m + 2
+            and begun.first_m > ended.first_m + 2
+            and ended.unit <> begun.unit
+),
+
+ranked as (
+    select
+        successor.old_unit,
+        successor.new_unit,
+        row_number() over (partition by successor.old_unit order by count(*) desc, successor.new_unit asc) as place
+    from successor
+    inner join thing as old_thing
+        on successor.old_unit = old_thing.unit
+    inner join thing as new_thing
+        on
+            successor.new_unit = new_thing.unit
+            and old_thing.account = new_thing.account
+            and old_thing.party_own = new_thing.party_own
+    group by successor.old_unit, successor.new_unit
+    having count(*) >= 3
+)
+
+select
+    first_heir.old_unit,
+    -- Two reorganisations in a row.
+    coalesce(second_heir.new_unit, first_heir.new_unit) as new_unit
+from ranked as first_heir
+left join ranked as second_heir
+    on first_heir.new_unit = second_heir.old_unit and second_heir.place = 1
+where first_heir.place = 1
