@@ -15,8 +15,12 @@ from orchestration.proof.reading import MAX_BYTES, decode, read_printed_table
 from orchestration.proof.rendering import render
 
 
-def proof_of_file(path: Path | str, text: Path | str | None = None, lang: str | None = None) -> tuple[str, int]:
+def proof_of_file(
+    path: Path | str, text: Path | str | None = None, lang: str | None = None, sheet: str | None = None
+) -> tuple[str, int]:
     """Prove the table of a file and check a text against it; the text of `path` itself if it has one and no other is given.
+
+    `sheet`: name or number of the sheet of an Excel file.
 
     Returns:
         The verdict to print, and the exit code: 0 no cell is impossible, 1 some is. Claims do not change it.
@@ -24,7 +28,7 @@ def proof_of_file(path: Path | str, text: Path | str | None = None, lang: str | 
     Raises: FileRejected: a file cannot be used (the command then exits with 2), among other reasons 'nothing_to_prove': no
         totals and no differences were found in the table.
     """
-    table = read_printed_table(path)
+    table = read_printed_table(path, sheet)
     proof = prove(table)
     if proof.exit_code == 2:
         raise FileRejected(

@@ -18,6 +18,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from functools import lru_cache
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from orchestration.errors import FileRejected, Place, Text
 from orchestration.proof.model import Cell, CellId, PrintedTable, Row
@@ -33,12 +34,14 @@ _MAX_TOKENS, _MAX_WAYS = 36, 500
 _CHOICE_BUDGET = 200_000
 
 
-def read_printed_table(path: Path | str) -> PrintedTable:
+def read_printed_table(path: Path | str, sheet: str | None = None) -> PrintedTable:
     """Read the follow-up table of a file: CSV, Excel (.xlsx, .xlsm; the numbers as their formats show them), or text.
+
+    `sheet` names the sheet of an Excel file, or its place from 1; by default the one with the largest table.
 
     Raises:
         FileRejected: 'not_found', 'too_large', 'not_a_table' (no table of labels and numbers in it), 'pdf', 'legacy_excel',
-            'not_excel', 'formula_without_value'.
+            'not_excel', 'formula_without_value', 'no_such_sheet', 'no_sheets' (a sheet was asked of what is no Excel file).
     """
     path = Path(path)
     place = Place(path.name)
@@ -60,7 +63,11 @@ def read_printed_table(path: Path | str) -> PrintedTable:
             Text(sv="Gammalt Excelformat (.xls). Spara som .xlsx.", en="Old Excel format. Save it as .xlsx."),
         )
     if content.startswith(b"PK\x03\x04"):
-        return _from_excel(content, path.name)
+        return _from_excel(content, path.name, sheet)
+    if sheet is not None:
+        raise FileRejected(
+            "no_sheets", place, Text(sv="Bara Excelfiler har blad att välja.", en="Only Excel files have sheets to choose.")
+        )
     text = decode(content)
     if path.suffix.lower() in (".csv", ".tsv", ".skv"):
         return _from_csv(text, path.name)
@@ -247,7 +254,7 @@ def _from_csv(text: str, file: str) -> PrintedTable:
     return table_from_grid(grid, file, lines, trailing_zeros=False)
 
 
-def _from_excel(content: bytes, file: str) -> PrintedTable:
+def _from_excel(content: bytes, file: str, chosen: str | None) -> PrintedTable:
     import openpyxl
 
     place = Place(file)
@@ -266,7 +273,7 @@ def _from_excel(content: bytes, file: str) -> PrintedTable:
             "not_excel", place, Text(sv=f"Filen går inte att läsa som Excel: {error}", en=f"Cannot be read as Excel: {error}")
         ) from error
     tables: list[PrintedTable] = []
-    for sheet in book.worksheets:
+    for sheet in book.worksheets if chosen is None else [_sheet(book.worksheets, chosen, place)]:
         grid = [
             [_shown(cell.value, getattr(cell, "number_format", "General")) for cell in row]
             for row in sheet.iter_rows(max_row=MAX_ROWS + 1, max_col=MAX_COLUMNS + 1)
@@ -295,11 +302,27 @@ def _from_excel(content: bytes, file: str) -> PrintedTable:
     if len(tables) > 1:
         best.notes.append(
             Text(
-                sv=f"Filen har {len(tables)} blad med tabeller; det största provades.",
-                en=f"The file has {len(tables)} sheets with tables; the largest was proved.",
+                sv=f"Filen har {len(tables)} blad med tabeller; det största provades. Välj ett annat med --sheet.",
+                en=f"The file has {len(tables)} sheets with tables; the largest was proved. Choose another with --sheet.",
             )
         )
     return best
+
+
+def _sheet(sheets: Sequence[Any], chosen: str, place: Place) -> Any:
+    """Return the sheet with a name (upper and lower case alike), or at a place counted from 1; a name comes first."""
+    wanted = chosen.strip().casefold()
+    for sheet in sheets:
+        if sheet.title.strip().casefold() == wanted:
+            return sheet
+    if wanted.isdecimal() and 1 <= int(wanted) <= len(sheets):
+        return sheets[int(wanted) - 1]
+    names = ", ".join(sheet.title for sheet in sheets)
+    raise FileRejected(
+        "no_such_sheet",
+        place,
+        Text(sv=f"Filen har inget blad {chosen}. Bladen är: {names}.", en=f"The file has no sheet {chosen}. It has: {names}."),
+    )
 
 
 def _has_formulas(content: bytes) -> bool:

@@ -21,7 +21,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
 from orchestration.report.causes import Explained
-from orchestration.report.html import label_of
+from orchestration.report.html import STATUS, label_of
 from orchestration.report.model import ZERO, LineFacts, Report
 from orchestration.report.numbers import clean, month_year
 from orchestration.report.table import COLUMNS
@@ -31,6 +31,8 @@ from orchestration.report.text import Words
 _TKR = "#,##0,;\N{MINUS SIGN}#,##0,;0"
 _KR = "#,##0.00;\N{MINUS SIGN}#,##0.00;0.00"
 _PERCENT = "0 %"
+_PLAIN, _BOLD = Font(), Font(bold=True)  # openpyxl looks up each new style object among all others
+_HEAD_FONT, _WRAP = Font(bold=True, color="FFFFFF"), Alignment(wrap_text=True, vertical="top")
 _HEAD = PatternFill("solid", fgColor="1B4F72")
 _PERSON = PatternFill("solid", fgColor="FFF8D9")
 _TOP = Border(top=Side(style="thin"))
@@ -44,9 +46,9 @@ def _text(sheet: Worksheet, row: int, column: int, text: str, *, bold: bool = Fa
     cell.value = clean(text)[:_MAX_TEXT]
     cell.data_type = "s"
     cell.quotePrefix = True
-    cell.font = Font(bold=bold)
+    cell.font = _BOLD if bold else _PLAIN
     if wrap:
-        cell.alignment = Alignment(wrap_text=True, vertical="top")
+        cell.alignment = _WRAP
     return cell
 
 
@@ -56,14 +58,14 @@ def _amount(sheet: Worksheet, row: int, column: int, amount: Decimal | None, sty
     cell: Any = sheet.cell(row, column)
     cell.value = amount
     cell.number_format = style
-    cell.font = Font(bold=bold)
+    cell.font = _BOLD if bold else _PLAIN
 
 
 def _head(sheet: Worksheet, row: int, names: Sequence[str], widths: Sequence[int]) -> None:
     for column, (name, width) in enumerate(zip(names, widths, strict=True), 1):
         cell = _text(sheet, row, column, name, bold=True)
         cell.fill = _HEAD
-        cell.font = Font(bold=True, color="FFFFFF")
+        cell.font = _HEAD_FONT
         cell.alignment = Alignment(horizontal="left" if width > 16 else "right", wrap_text=True, vertical="center")
         sheet.column_dimensions[get_column_letter(column)].width = width
     sheet.freeze_panes = sheet.cell(row + 1, 2)
@@ -99,7 +101,7 @@ class _Book:
         cell: Any = sheet.cell(row, column)
         cell.value = "=" + formula
         cell.number_format = style
-        cell.font = Font(bold=bold)
+        cell.font = _BOLD if bold else _PLAIN
         self.values[sheet.title, cell.coordinate] = value
 
     def save(self) -> bytes:
@@ -141,6 +143,10 @@ def render_excel(report: Report, words: Words, explained: Sequence[Explained]) -
     _follow_up(book, report, words)
     _causes(book, report, explained)
     _text_sheet(book, report, words)
+    if report.evidence.has_findings:
+        _findings(book, report)
+    if report.evidence.comments:
+        _comments(book, report)
     _months(book, report)
     if len(report.children) > 1:
         _units(book, report)
@@ -233,6 +239,39 @@ def _text_sheet(book: _Book, report: Report, words: Words) -> None:
     sheet.column_dimensions["A"].width = 110
     for row, paragraph in enumerate([*words.plain().split("\n\n"), *(p.text for p in words.units)], 1):
         _text(sheet, row, 1, paragraph.removeprefix("- "), wrap=True)
+
+
+def _findings(book: _Book, report: Report) -> None:
+    """All findings of the period, whatever their status, with proposed entries, and those of the last report that are gone."""
+    sheet = book.sheet("Fynd")
+    names = ["Fynd", "Fel/fråga", "Enhet", "Benämning", "Rad", "Konto", "Motpart/avtal", "Månad", "Effekt perioden (kr)"]
+    names += ["Effekt helår (kr)", "Skäl", "Läge", "Först sett", "Svar", "Debet", "Kredit", "Belopp (kr)", "Återförs", "Id"]
+    _head(sheet, 1, names, [34, 10, 12, 28, 28, 10, 28, 10, 16, 16, 60, 18, 10, 30, 10, 10, 14, 10, 18])
+    gone = [before for before, now in report.evidence.previous if now is None]
+    row = 2
+    for finding, status in [
+        *((finding, STATUS.get(finding.status, finding.status)) for finding in report.evidence.findings),
+        *((finding, "syns inte längre") for finding in gone),
+    ]:
+        texts = {1: finding.title, 2: finding.tier, 3: finding.unit, 4: finding.unit_name, 5: _label(report, finding.line)}
+        texts |= {6: finding.account, 7: finding.who, 8: finding.period, 11: finding.reason, 12: status, 13: finding.first_seen}
+        texts |= {14: finding.answer, 15: finding.debit, 16: finding.credit, 18: finding.reversal, 19: finding.finding_id}
+        for column, value in texts.items():
+            _text(sheet, row, column, value, wrap=column in (11, 14))
+        _amount(sheet, row, 9, finding.effect, _KR)
+        _amount(sheet, row, 10, finding.effect_year, _KR)
+        _amount(sheet, row, 17, finding.entry, _KR)
+        row += 1
+    sheet.auto_filter.ref = f"A1:S{max(row - 1, 1)}"
+
+
+def _comments(book: _Book, report: Report) -> None:
+    sheet = book.sheet("Kommentarer")
+    _head(sheet, 1, ["Enhet", "Benämning", "Rad", "Kommentar", "Av"], [12, 30, 30, 90, 24])
+    for row, comment in enumerate(report.evidence.comments, 2):
+        texts = [comment.unit, comment.unit_name, _label(report, comment.line) if comment.line else "(hela enheten)"]
+        for column, value in enumerate([*texts, comment.text, comment.author], 1):
+            _text(sheet, row, column, value, wrap=column == 4).fill = _PERSON
 
 
 def _months(book: _Book, report: Report) -> None:

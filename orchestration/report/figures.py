@@ -119,6 +119,45 @@ def waterfall(report: Report, explained: Sequence[Explained]) -> str:
     return _svg("waterfall", title, f"Vattenfall. {told}.", height, pattern + "".join(parts))
 
 
+def findings_figure(report: Report, count: int = 10) -> str:
+    """Return the largest open findings by what the result of the period changes by when they are put right, as SVG."""
+    shown = [finding for finding in report.evidence.open_findings if finding.effect][:count]
+    if len(shown) < 2:
+        return ""
+    label_width, value_width, row, top = 330, 74, 30, 6
+    height = top * 2 + row * len(shown)
+    low = min(ZERO, *(finding.effect for finding in shown))
+    high = max(ZERO, *(finding.effect for finding in shown))
+    scale = Decimal(_WIDTH - label_width - value_width) / ((high - low) or Decimal(1))
+
+    def x(amount: Decimal) -> float:
+        return float(label_width + (amount - low) * scale)
+
+    parts = [f'<line class="axis" stroke="#767676" x1="{x(ZERO):.1f}" x2="{x(ZERO):.1f}" y1="2" y2="{height - 2}" />']
+    for index, finding in enumerate(shown):
+        y = top + index * row
+        tone = "good" if finding.effect > 0 else "bad"
+        left, width = x(min(ZERO, finding.effect)), max(abs(x(finding.effect) - x(ZERO)), 1.0)
+        where = f"{finding.unit_name}, {month_name(finding.period)} {finding.period[:4]}"
+        hollow = finding.tier != "fel"
+        dashes = ' stroke-dasharray="4 3"' if hollow else ""
+        parts += [
+            f'<text class="ink" fill="#1a1a1a" x="0" y="{y + 12}">{escape(_short(finding.title, 52))}</text>',
+            f'<text class="soft" fill="#595959" x="0" y="{y + 24}" font-size="10.5">{escape(_short(where, 60))}</text>',
+            f'<rect class="{"hollow" + tone if hollow else tone}" fill="{"none" if hollow else _FILL[tone]}" '
+            f'stroke="{_FILL[tone]}" stroke-width="1.5"{dashes} '
+            f'x="{left:.1f}" y="{y + 5}" width="{width:.1f}" height="{row - 13}" />',
+            f'<text class="ink" fill="#1a1a1a" x="{_WIDTH}" y="{y + 18}" text-anchor="end">'
+            f"{tkr(finding.effect, plus=True)}</text>",
+        ]
+    told = "; ".join(f"{finding.title}, {finding.unit_name} {tkr(finding.effect, plus=True)}" for finding in shown)
+    return _svg("findings", "Öppna fynd efter belopp, tkr", f"Stapeldiagram. {told}.", height, "".join(parts))
+
+
+def _short(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
+
+
 def _fold(label: str, width: int = 42) -> list[str]:
     """Return the label on at most two lines."""
     if len(label) <= width:
@@ -187,10 +226,12 @@ def accumulated(report: Report) -> str:
     else:
         ends.append(("Utfall", turn * net.outcome, "goodtext", "#1b66ab"))
     parts += _end_labels([(label, value, y(value), tone, fill) for label, value, tone, fill in ends], _WIDTH - right + 8)
+    reached = f"Utfall {_amount(turn * net.outcome)}, budget {_amount(turn * net.budget)}"
     legend = (
-        f'<text class="goodtext" fill="#1b66ab" x="{x(report.months):.1f}" y="{y(turn * net.outcome) + 20:.1f}">Utfall</text>'
+        f'<text class="goodtext" fill="#1b66ab" x="{x(report.months) + 10:.1f}" y="{y(turn * net.outcome) + 16:.1f}">'
+        f"{reached}</text>"
     )
-    if net.forecast is not None and report.months <= 9:
+    if net.forecast is not None and report.months <= 8:
         parts.append(legend)
     title = f"{word} ackumulerat över året, mkr"
     told = f"Linjediagram. Utfall till och med {month_year(report.period)} {_amount(turn * net.outcome)}, "

@@ -17,8 +17,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from orchestration.report.causes import Explained
-from orchestration.report.figures import accumulated, monthly, waterfall
-from orchestration.report.model import LineFacts, Month, Report, Voucher
+from orchestration.report.figures import accumulated, findings_figure, monthly, waterfall
+from orchestration.report.model import ZERO, LineFacts, Month, Report, Voucher
 from orchestration.report.numbers import kronor, listed, money, month_name, month_year, percent, tkr
 from orchestration.report.table import COLUMNS
 from orchestration.report.text import Words, cost_form
@@ -27,6 +27,16 @@ _HERE = Path(__file__).parent
 _AMOUNTS = ("outcome", "budget", "deviation", "forecast", "budget_year", "deviation_forecast")
 _DEVIATIONS = ("deviation", "deviation_forecast")
 _MAX_ROWS = 12
+_MAX_FINDINGS = 25
+
+#: What a finding is now, in words.
+STATUS = {
+    "open": "öppet",
+    "acknowledged": "bekräftat, inte rättat",
+    "explained": "förklarat",
+    "corrected": "rättat",
+    "recurring": "återkommet",
+}
 
 
 @lru_cache(maxsize=1)
@@ -71,6 +81,7 @@ def render_html(report: Report, words: Words, explained: Sequence[Explained], pr
         report=report,
         words=words,
         style=Markup((_HERE / "style.css").read_text(encoding="utf-8")),
+        running_title=Markup(_css_string(_running_title(report))),
         period_name=month_year(report.period),
         round_name=month_year(report.forecast_round) if report.forecast_round else "",
         caption=f"tkr, {signs}; avvikelser: positivt är bättre än budget",
@@ -98,9 +109,27 @@ def render_html(report: Report, words: Words, explained: Sequence[Explained], pr
         causes=[_cause_group(found) for found in explained],
         drill=[_drill(report, line) for line in report.detail_lines()],
         cells=_cells(report),
+        bridge=_bridge_rows(report),
+        comments=_comments(report, words),
+        findings=_findings(report),
+        findings_more=max(len(report.evidence.open_findings) - _MAX_FINDINGS, 0),
+        findings_figure=Markup(findings_figure(report)),
+        entries=_entries(report),
+        followed_up=_followed_up(report),
+        restated=_restated(report),
         proof_text=proof_text,
         material_text=_material_text(report),
     )
+
+
+def _running_title(report: Report) -> str:
+    names = list(dict.fromkeys((report.municipality, report.name)))
+    return " · ".join([*names, month_year(report.period)])
+
+
+def _css_string(text: str) -> str:
+    """Return a text as a string of a style sheet: everything but letters and digits of ASCII is escaped."""
+    return '"' + re.sub(r"[^A-Za-z0-9]", lambda found: f"\\{ord(found[0]):06x}", text) + '"'
 
 
 def _tone(amount: Decimal | None) -> str:
@@ -219,6 +248,94 @@ def _cause_group(found: Explained) -> dict[str, Any]:
         "share": percent(found.share),
         "rows": rows,
     }
+
+
+def _bridge_rows(report: Report) -> list[dict[str, Any]]:
+    """The personnel bridge as a table: every step, their sum, and the memo rows below it."""
+    evidence = report.evidence
+    if not any(step.amount for step in evidence.steps):
+        return []
+
+    def row(name: str, month: Decimal, amount: Decimal, *, total: bool = False, memo: bool = False) -> dict[str, Any]:
+        return {"name": name, "cells": [tkr(month, plus=True), tkr(amount, plus=True)], "total": total, "memo": memo}
+
+    rows = [row(step.name, step.month, step.amount) for step in evidence.steps if step.month or step.amount]
+    sums = [sum((getattr(step, name) for step in evidence.steps), ZERO) for name in ("month", "amount")]
+    rows.append(row("Avvikelse personalkostnader", sums[0], sums[1], total=True))
+    return rows + [row(step.name, step.month, step.amount, memo=True) for step in evidence.bridge if step.is_memo]
+
+
+def _comments(report: Report, words: Words) -> list[dict[str, Any]]:
+    """What persons wrote that has no place of its own in the text: on lines without a paragraph, and on units below."""
+    own = {"", *(paragraph.line for paragraph in words.deviations)}
+    found = []
+    for comment in report.evidence.comments:
+        if comment.unit == report.unit and comment.line in own:
+            continue
+        line = report.line(comment.line).label if report.has(comment.line) else comment.line
+        unit = "" if comment.unit == report.unit else comment.unit_name
+        about = ", ".join(part for part in (unit, line) if part) or "enheten som helhet"
+        found.append({"about": about, "author": comment.author, "text": comment.text})
+    return found
+
+
+def _findings(report: Report) -> list[dict[str, Any]]:
+    return [
+        {
+            "title": finding.title,
+            "tier": "" if finding.tier == "fel" else "fråga",
+            "who": finding.who,
+            "unit": finding.unit_name,
+            "line": report.line(finding.line).label if report.has(finding.line) else finding.line,
+            "period": month_year(finding.period) if finding.period else "",
+            "effect": tkr(finding.effect, plus=True),
+            "reason": finding.reason,
+            "status": STATUS.get(finding.status, finding.status),
+            "since": month_year(finding.first_seen) if finding.first_seen else "",
+            "answer": finding.answer,
+        }
+        for finding in report.evidence.open_findings[:_MAX_FINDINGS]
+    ]
+
+
+def _entries(report: Report) -> list[list[str]]:
+    """The entries that findings propose: unit, what, debit, credit, amount, month of reversal."""
+    return [
+        [
+            finding.title,
+            finding.unit_name,
+            finding.debit,
+            finding.credit,
+            kronor(finding.entry),
+            month_year(finding.reversal) if finding.reversal else "–",
+        ]
+        for finding in report.evidence.open_findings
+        if finding.entry
+    ][:_MAX_FINDINGS]
+
+
+def _followed_up(report: Report) -> list[list[str]]:
+    """The open findings of the last report and what they are now, largest first."""
+    rows = []
+    for before, now in report.evidence.previous[:_MAX_FINDINGS]:
+        status = STATUS.get(now.status, now.status) if now else "syns inte längre, ingen rättelse bokförd"
+        effect = "–" if now is None or not now.is_open else tkr(now.effect, plus=True)
+        rows.append([before.title, before.unit_name, month_year(before.period), tkr(before.effect, plus=True), effect, status])
+    return rows
+
+
+def _restated(report: Report) -> list[list[str]]:
+    """Months that were reported with other figures in the report before."""
+    return [
+        [
+            month_year(row.period),
+            report.line(row.line).label if report.has(row.line) else row.line,
+            tkr(row.before),
+            tkr(row.after),
+            tkr(row.change, plus=True),
+        ]
+        for row in report.evidence.restated
+    ]
 
 
 def _month_rows(months: Sequence[Month]) -> list[list[str]]:

@@ -17,6 +17,7 @@ import duckdb
 
 from orchestration.errors import AvvikError, Text
 from orchestration.periods import add_months
+from orchestration.report.evidence import Comment, Evidence, read_evidence
 from orchestration.report.numbers import clean, month_name, month_year
 from orchestration.report.options import ReportOptions
 
@@ -130,16 +131,6 @@ class Rate:
         return self.implied / self.so_far - 1
 
 
-@dataclass(frozen=True)
-class Comment:
-    """What a person wrote about a unit, or a line of it (`line` empty: the unit as a whole)."""
-
-    unit: str
-    line: str
-    text: str
-    author: str = ""
-
-
 @dataclass
 class Report:
     """One unit's report at one period. `lines` are the rows of the printed table, in order."""
@@ -165,7 +156,7 @@ class Report:
     without_forecast: list[str]
     publication: str
     options: ReportOptions
-    comments: list[Comment] = field(default_factory=list)
+    evidence: Evidence = field(default_factory=Evidence)
 
     @property
     def rest(self) -> int:
@@ -232,7 +223,7 @@ class Report:
 
     def comment(self, line: str = "") -> list[Comment]:
         """Return what persons wrote about a line of this unit, or about the unit."""
-        return [comment for comment in self.comments if comment.unit == self.unit and comment.line == line]
+        return [comment for comment in self.evidence.comments if comment.unit == self.unit and comment.line == line]
 
 
 _LINE_COLUMNS = """
@@ -267,7 +258,6 @@ def read_report(
     unit: str,
     period: str,
     options: ReportOptions | None = None,
-    comments: list[Comment] | None = None,
 ) -> Report:
     """Read one unit's report from the published marts (schema `marts`).
 
@@ -356,7 +346,7 @@ def read_report(
         without_forecast=[clean(found) for (found,) in without],
         publication="",
         options=options,
-        comments=comments or [],
+        evidence=read_evidence(connection, _SCOPE, scope, options),
     )
 
 

@@ -10,7 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from orchestration.report.table import SignStyle
+#: How amounts are shown; what is stored is always natural. Deviations are favourable when positive in both.
+SignStyle = Literal["natural", "ledger"]
 
 
 class ReportOptions(BaseModel):

@@ -1,86 +1,170 @@
-"""A report as PDF, from its HTML, without network.
+"""Reports as PDF, from their HTML, without network: one headless Chromium (or Chrome, or Edge) prints them all.
 
-What belongs here: the choice of renderer. WeasyPrint (a Python package on the system's Pango) is used where it can be imported:
-in process, tagged PDF, and nothing can be fetched. Otherwise a Chromium or Chrome that is installed prints the page. Where there
-is neither, no PDF is made, and the caller says so.
+The browser is started once and told what to do over a pipe, in its DevTools protocol: starting it costs ten times as much as
+printing a page. Where no browser is installed no PDF is made, and the caller says so.
+
+What belongs here: finding the browser and printing a page. What does not: the page (`html`).
 """
 
 from __future__ import annotations
 
-import importlib
+import base64
+import json
 import os
+import select
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Callable
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from orchestration.errors import AvvikError, Text
 
-Renderer = Callable[[str, Path], None]
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome", "microsoft-edge")
+_SECONDS = 60
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
-_SECONDS = 120
+#: The browser reads commands on descriptor 3 and answers on 4: that is fixed. A small process puts them there and becomes it.
+_BECOME = """
+import fcntl, os, sys
+above = [fcntl.fcntl(int(pipe), fcntl.F_DUPFD, 10) for pipe in sys.argv[1:3]]
+os.dup2(above[0], 3)
+os.dup2(above[1], 4)
+os.closerange(5, max(above) + 1)
+os.execv(sys.argv[3], sys.argv[3:])
+"""
 
 MISSING = Text(
-    sv="Ingen PDF: varken WeasyPrint (med Pango) eller Chromium finns här. HTML och Excel är skrivna.",
-    en="No PDF: neither WeasyPrint (with Pango) nor Chromium is here. HTML and Excel are written.",
+    sv="Ingen PDF: här finns varken Chromium eller Chrome. HTML och Excel är skrivna.",
+    en="No PDF: neither Chromium nor Chrome is installed here. HTML and Excel are written.",
 )
 
 
-def find_renderer() -> Renderer | None:
-    """Return what can make a PDF here, or None."""
-    return _weasyprint() or _browser()
+class PdfFailed(AvvikError):
+    """The browser is there but did not print; the sentence says what it answered."""
 
 
-def _weasyprint() -> Renderer | None:
-    try:
-        module: Any = importlib.import_module("weasyprint")
-    except (ImportError, OSError):  # OSError: the package is here but Pango is not
-        return None
-
-    def refuse(url: str, *_: object, **__: object) -> dict:
-        raise ValueError(f"nothing is fetched: {url}")
-
-    def render(html: str, target: Path) -> None:
-        module.HTML(string=html, url_fetcher=refuse).write_pdf(target, pdf_variant="pdf/ua-1")
-
-    return render
+def find_browser() -> str | None:
+    """Return the program that can print here, or None."""
+    return next((found for name in _BROWSERS if (found := shutil.which(name))), None) if os.name == "posix" else None
 
 
-def _browser() -> Renderer | None:
-    program = next((found for name in _BROWSERS if (found := shutil.which(name))), None)
-    if program is None:
-        return None
+class Printer:
+    """A running browser. `print_page` may be called any number of times, one page at a time."""
 
-    def render(html: str, target: Path) -> None:
-        with tempfile.TemporaryDirectory(prefix="avvik-pdf-") as folder:
-            page = Path(folder) / "report.html"
-            page.write_text(html, encoding="utf-8")
-            command = [
-                program,
-                "--headless=new",
-                "--disable-gpu",
-                "--disable-dev-shm-usage",
-                "--disable-extensions",
-                "--disable-background-networking",
-                "--proxy-server=127.0.0.1:9",  # nowhere: the page needs nothing, and the browser is not to look around
-                "--no-first-run",
-                "--no-pdf-header-footer",
-                f"--user-data-dir={folder}/profile",
-                f"--print-to-pdf={target}",
-            ]
-            if hasattr(os, "geteuid") and os.geteuid() == 0:
-                command.append("--no-sandbox")  # Chromium refuses to run as root with one; the page has no scripts
-            done = subprocess.run([*command, page.as_uri()], capture_output=True, timeout=_SECONDS, check=False)
-        if done.returncode or not target.exists() or not target.read_bytes().startswith(b"%PDF"):
-            said = done.stderr.decode(errors="replace").strip().splitlines()[-1:] or [""]
-            raise AvvikError(
-                Text(
-                    sv=f"{program} kunde inte skriva PDF (kod {done.returncode}): {said[0]}",
-                    en=f"{program} could not write the PDF (code {done.returncode}): {said[0]}",
-                )
-            )
+    def __init__(self, commands: int, answers: int) -> None:
+        self._commands, self._answers = commands, answers
+        self._unread = b""
+        self._number = 0
 
-    return render
+    def print_page(self, page: Path) -> bytes:
+        """Return a page of this computer as a tagged PDF with bookmarks, on the paper that its style sheet asks for.
+
+        Raises:
+            PdfFailed: the browser answered with an error, or not at all.
+        """
+        target = self._call("Target.createTarget", url="about:blank")["targetId"]
+        session = self._call("Target.attachToTarget", targetId=target, flatten=True)["sessionId"]
+        self._call("Page.enable", session)
+        self._call("Page.navigate", session, url=page.as_uri())
+        self._wait_for("Page.loadEventFired", session)
+        printed = self._call(
+            "Page.printToPDF",
+            session,
+            printBackground=True,
+            preferCSSPageSize=True,
+            generateTaggedPDF=True,
+            generateDocumentOutline=True,
+        )
+        self._call("Target.closeTarget", targetId=target)
+        content = base64.b64decode(printed["data"])
+        if not content.startswith(b"%PDF"):
+            raise _failed("what it printed is no PDF")
+        return content
+
+    def close(self) -> None:
+        """Ask the browser to end."""
+        self._call("Browser.close")
+
+    def _call(self, method: str, session: str | None = None, **parameters: Any) -> dict[str, Any]:
+        self._number += 1
+        message = {"id": self._number, "method": method, "params": parameters} | ({"sessionId": session} if session else {})
+        rest = json.dumps(message).encode() + b"\0"
+        while rest:
+            try:
+                rest = rest[os.write(self._commands, rest) :]
+            except BrokenPipeError as error:
+                raise _failed("it ended") from error
+        while (answer := self._next()).get("id") != self._number:
+            pass
+        if "error" in answer:
+            raise _failed(f"{method}: {answer['error'].get('message', '')}")
+        return answer.get("result", {})
+
+    def _wait_for(self, event: str, session: str) -> None:
+        while not ((message := self._next()).get("method") == event and message.get("sessionId") == session):
+            pass
+
+    def _next(self) -> dict[str, Any]:
+        deadline = time.monotonic() + _SECONDS
+        while b"\0" not in self._unread:
+            ready, _, _ = select.select([self._answers], [], [], max(deadline - time.monotonic(), 0))
+            if not ready:
+                raise _failed(f"no answer in {_SECONDS} s")
+            read = os.read(self._answers, 1 << 20)
+            if not read:
+                raise _failed("it ended")
+            self._unread += read
+        message, _, self._unread = self._unread.partition(b"\0")
+        return json.loads(message)
+
+
+@contextmanager
+def printer(program: str) -> Iterator[Printer]:
+    """Start a browser to print with, and end it afterwards whatever happens.
+
+    Raises:
+        PdfFailed: it does not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="avvik-pdf-", ignore_cleanup_errors=True) as folder:
+        command = [
+            program,
+            "--headless=new",
+            "--disable-gpu",
+            "--disable-dev-shm-usage",
+            "--disable-extensions",
+            "--disable-background-networking",
+            "--proxy-server=127.0.0.1:9",  # nowhere: the page needs nothing, and the browser is not to look around
+            "--no-first-run",
+            f"--user-data-dir={folder}",
+            "--remote-debugging-pipe",
+        ]
+        if hasattr(os, "geteuid") and os.geteuid() == 0:
+            command.append("--no-sandbox")  # Chromium refuses to run as root with one; the page has no scripts
+        (read_commands, commands), (answers, write_answers) = os.pipe(), os.pipe()
+        process = subprocess.Popen(
+            [sys.executable, "-ISc", _BECOME, str(read_commands), str(write_answers), *command],
+            pass_fds=(read_commands, write_answers),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        os.close(read_commands)
+        os.close(write_answers)
+        try:
+            running = Printer(commands, answers)
+            yield running
+            running.close()
+            process.wait(_SECONDS)
+        finally:
+            os.close(commands)
+            os.close(answers)
+            process.kill()  # does nothing where it has ended
+            process.wait()
+
+
+def _failed(what: str) -> PdfFailed:
+    return PdfFailed(Text(sv=f"Webbläsaren kunde inte skriva PDF ({what}).", en=f"The browser could not print the PDF ({what})."))

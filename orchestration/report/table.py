@@ -9,14 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
-from typing import Literal
 
 import duckdb
 
 from orchestration.errors import AvvikError, Text
+from orchestration.report.options import SignStyle
 from orchestration.settings import Settings
-
-SignStyle = Literal["natural", "ledger"]
 
 #: The amount columns of the printed table, in order. Deviations are favourable when positive in either sign style.
 COLUMNS: dict[str, Text] = {

@@ -6,11 +6,12 @@ person knows besides is a comment and is kept apart. What does not: arithmetic b
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from orchestration.report.causes import Cause, Explained
+from orchestration.report.evidence import Finding
 from orchestration.report.model import ZERO, LineFacts, Rate, Report
 from orchestration.report.numbers import listed, money, month_name, month_year, number, percent
 
@@ -55,6 +56,7 @@ class Words:
     forecast_lines: list[str] = field(default_factory=list)
     risk: list[str] = field(default_factory=list)
     risks: list[Paragraph] = field(default_factory=list)
+    followed_up: list[str] = field(default_factory=list)
 
     def plain(self) -> str:
         """Return the text about the report's own unit as plain paragraphs: what its table can be asked about."""
@@ -74,6 +76,7 @@ class Words:
             "Riskbedömning",
             *self.risk,
             *risks,
+            *self.followed_up,
         ]
         return "\n\n".join(part for part in parts if part)
 
@@ -91,6 +94,7 @@ def write(report: Report, explained: Sequence[Explained]) -> Words:
     words.forecast_lines = _forecast_lines(report)
     words.risks = _risks(report, explained)
     words.risk = _risk_intro(report, words.risks)
+    words.followed_up = _followed_up(report)
     return words
 
 
@@ -167,6 +171,13 @@ def _summary(report: Report, shown: Sequence[Explained]) -> list[str]:
     third = [units] if units else []
     if shown:
         third.append(_explained_share(shown))
+    errors = _errors(report)
+    if errors:
+        total = sum((finding.effect for finding in errors), ZERO)
+        third.append(
+            f"I bokföringen finns {_findings(len(errors), 'öppet')}. Rättas {_them(len(errors))} ändras periodens belopp med "
+            f"{money(total, sign=True)} netto."
+        )
     return [" ".join(part) for part in (first, second) if part] + third
 
 
@@ -280,6 +291,8 @@ def _deviation(report: Report, found: Explained) -> Paragraph:
     for cause in found.causes:
         if cause.kind == "budget_profile":
             sentences += _profile_sentences(found, cause)
+    sentences += _bridge_sentences(report, found)
+    sentences += [_finding_sentence(report, cause) for cause in found.causes if cause.kind == "finding"]
     nothing = [cause for cause in found.causes if cause.kind == "nothing_booked"]
     if nothing:
         what = "intäkt" if line.kind == "income" else "kostnad"
@@ -297,6 +310,67 @@ def _deviation(report: Report, found: Explained) -> Paragraph:
     sentences += _line_forecast(report, line)
     lead = f"{line.label} är {compared(line, found.amount)} för perioden{_of_budget(found.amount, line.budget)}."
     return Paragraph(lead, sentences, line.key, found)
+
+
+def _bridge_sentences(report: Report, found: Explained) -> list[str]:
+    """The steps of the personnel bridge, those that work with the deviation first, and the staff that was hired instead."""
+    steps = [cause for cause in found.causes if cause.kind.startswith("bridge_")]
+    if not steps:
+        return []
+    named = [_step(cause) for cause in steps if _works_with(found, cause)][:4]
+    against = [_step(cause) for cause in steps if not _works_with(found, cause)][:3]
+    sentences = []
+    if named:
+        sentences.append(f"Av personalbryggan framgår {listed(named)}.")
+    if against:
+        sentences.append(f"Åt andra hållet {'drar' if named else 'pekar personalbryggan med'} {listed(against)}.")
+    if report.evidence.full_time:
+        planned, filled = (number(value, 1) for value in report.evidence.full_time)
+        sentences.append(f"Personalstaten har i snitt {planned} årsarbetare, varav {filled} är tillsatta.")
+    hired, both = report.evidence.memo("hired_staff"), report.evidence.memo("net_staffing")
+    if hired and both and abs(hired.amount) >= _LEAST:
+        sentences.append(
+            f"Inhyrd personal, som ligger på en annan rad, står för {money(hired.amount, sign=True)} mot sin budget; "
+            f"bemanningen som helhet hamnar därmed på {money(both.amount, sign=True)}."
+        )
+    return sentences
+
+
+def _step(cause: Cause) -> str:
+    return f"{cause.title[:1].lower()}{cause.title[1:]} ({money(cause.amount, sign=True)})"
+
+
+def _finding_sentence(report: Report, cause: Cause) -> str:
+    """An error in the books that is still there, with the largest of its kind."""
+    named = [f"{_about(report, finding)} ({money(-finding.effect, sign=True)})" for finding in cause.findings[:2]]
+    rest = len(cause.findings) - len(named)
+    more = f" och {rest} till" if rest else ""
+    start = f"{_findings(len(cause.findings), 'öppet')} i bokföringen, ”{cause.title}”, står för {money(cause.amount, sign=True)}"
+    return f"{start[:1].upper()}{start[1:]}: {listed(named)}{more}."
+
+
+def _about(report: Report, finding: Finding) -> str:
+    """Return whom and when a finding is about: 'Bidrag AB hos Kansliet i februari'."""
+    who = finding.who or (f"konto {finding.account}" if finding.account else "rader")
+    who = f"leverantör eller kund {who}" if who.isdigit() else who  # the ledger has a number and no name
+    where = f" hos {finding.unit_name}" if finding.unit != report.unit else ""
+    return (
+        f"{who}{where} i {month_name(finding.period) if finding.period[:4] == report.period[:4] else month_year(finding.period)}"
+    )
+
+
+def _findings(count: int, word: str) -> str:
+    """Return '1 öppet fynd' or '7 öppna fynd'."""
+    return f"1 {word} fynd" if count == 1 else f"{number(count)} {'öppna' if word == 'öppet' else word} fynd"
+
+
+def _them(count: int) -> str:
+    return "det" if count == 1 else "de"
+
+
+def _errors(report: Report) -> list[Finding]:
+    """Open errors that are asserted and concern the period."""
+    return [f for f in report.evidence.findings if f.is_cause and report.first_period <= f.period <= report.period]
 
 
 def _where(report: Report, found: Explained) -> list[str]:
@@ -335,7 +409,11 @@ def _when(report: Report, found: Explained) -> list[str]:
     top = max(months, key=lambda month: month.deviation * (1 if found.amount > 0 else -1))
     if (top.deviation > 0) != (found.amount > 0) or abs(top.deviation) < abs(found.amount) * _MONTH_SHARE:
         return []
-    return [f"Den uppstod till stor del i {month_name(top.period)} ({money(top.deviation, sign=True)})."]
+    month, rest = month_name(top.period), found.amount - top.deviation
+    if abs(top.deviation) > abs(found.amount) / _KEPT:  # other months work the other way: say how much
+        start = f"Månaderna drar åt olika håll: {month} {money(top.deviation, sign=True)}"
+        return [f"{start}, de andra tillsammans {money(rest, sign=True)}."]
+    return [f"Den uppstod till stor del i {month} ({money(top.deviation, sign=True)})."]
 
 
 def _accounts(report: Report, found: Explained) -> list[str]:
@@ -553,6 +631,7 @@ def _forecast_lines(report: Report) -> list[str]:
 
 def _risks(report: Report, explained: Sequence[Explained]) -> list[Paragraph]:
     risks = [_risk_of_deficit(report), _risk_of_rate(report), *_risk_of_recovery(report), _risk_of_profile(report, explained)]
+    risks += _risk_of_findings(report)
     risks += [_risk_without_forecast(report), _risk_old_forecast(report), _risk_unexplained(explained)]
     return [risk for risk in risks if risk]
 
@@ -655,6 +734,57 @@ def _risk_of_profile(report: Report, explained: Sequence[Explained]) -> Paragrap
         "En del av avvikelsen är budgetens fördelning",
         [f"{text}; utan den skulle avvikelsen ha varit {money(net - effect, sign=True)}. Den delen säger inget om helåret."],
     )
+
+
+def _risk_of_findings(report: Report) -> list[Paragraph]:
+    """What open errors and unanswered questions would do to the result, and to the forecast."""
+    errors = _errors(report)
+    asked = [f for f in report.evidence.open_findings if f.tier != "fel" and report.first_period <= f.period <= report.period]
+    found = []
+    if errors:
+        period, year = (sum((getattr(f, name) for f in errors), ZERO) for name in ("effect", "effect_year"))
+        it = _them(len(errors))
+        sentences = [f"Rättas {it} ändras periodens belopp med {money(period, sign=True)} netto."]
+        if abs(year) >= _LEAST:
+            sentences.append(f"Helåret ändras med {money(year, sign=True)}, om prognosen inte redan räknar med {it}.")
+        old = [f for f in errors if f.age >= 1]
+        if old:
+            again = f"{number(len(old))} av dem fanns" if len(errors) > 1 else "Det fanns"
+            sentences.append(f"{again} redan i en tidigare rapport.")
+        found.append(Paragraph(f"Bokföringen har {_findings(len(errors), 'öppet')} som inte är rättade", sentences))
+    if asked:
+        total = sum((abs(f.effect) for f in asked), ZERO)
+        size = f"sammanlagt {money(total)} utan hänsyn till tecken" if len(asked) > 1 else money(total)
+        lead, sentences = "1 fråga om bokföringen är obesvarad", [f"Den gäller {size} och räknas inte som en orsak."]
+        if len(asked) > 1:
+            lead = f"{number(len(asked))} frågor om bokföringen är obesvarade"
+            sentences = [f"De gäller {size} och räknas inte som orsaker."]
+        found.append(Paragraph(lead, sentences))
+    return found
+
+
+#: One, several, and whether a finding of the last report is that now.
+_NOW: tuple[tuple[str, str, Callable[[Finding | None], bool]], ...] = (
+    ("rättat i bokföringen", "rättade i bokföringen", lambda now: now is not None and now.status == "corrected"),
+    ("förklarat av verksamheten", "förklarade av verksamheten", lambda now: now is not None and now.status == "explained"),
+    ("fortfarande öppet", "fortfarande öppna", lambda now: now is not None and now.is_open),
+    ("borta ur data utan att vara rättat", "borta ur data utan att vara rättade", lambda now: now is None),
+)
+
+
+def _followed_up(report: Report) -> list[str]:
+    """What became of the findings of the last report: 'har åtgärdats' is checked, not taken on trust."""
+    evidence = report.evidence
+    if not evidence.has_findings:
+        return []
+    if not evidence.previous_period:
+        return ["Det finns inga fynd från en tidigare rapport att följa upp."]
+    month = month_year(evidence.previous_period)
+    if not evidence.previous:
+        return [f"Rapporten för {month} hade inga öppna fynd att följa upp."]
+    counts = [(sum(test(now) for _, now in evidence.previous), one, several) for one, several, test in _NOW]
+    counted = listed([f"{number(count)} {one if count == 1 else several}" for count, one, several in counts if count])
+    return [f"Rapporten för {month} hade {_findings(len(evidence.previous), 'öppet')}. Nu är {counted}."]
 
 
 def _risk_without_forecast(report: Report) -> Paragraph | None:

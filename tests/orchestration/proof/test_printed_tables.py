@@ -204,3 +204,23 @@ def test_any_text_is_a_table_or_refused(text):
 def test_any_grid_is_a_table_or_refused(grid):
     with suppress(FileRejected):
         prove(table_from_grid(grid, "t"))
+
+
+def test_a_sheet_is_chosen_by_name_or_number(tmp_path):
+    book = openpyxl.Workbook()
+    for title, wrong in (("Stor", 0), ("Liten tabell", 5)):
+        sheet = book.create_sheet(title)
+        for row in [["tkr", "Utfall", "Budget", "Avvik"], ["Intäkter", 10, 8, 2 + wrong], ["Kostnader", -4, -5, 1]]:
+            sheet.append(row)
+        if title == "Stor":
+            sheet.append(["Netto", 6, 3, 3])
+    book.remove(book.worksheets[0])
+    path = tmp_path / "a.xlsx"
+    book.save(path)
+    assert [proof_of_file(path, sheet=name)[1] for name in (None, "stor", "1", "Liten tabell", "2")] == [0, 0, 0, 1, 1]
+    with pytest.raises(FileRejected, match="Stor, Liten tabell"):
+        proof_of_file(path, sheet="3")
+    text = tmp_path / "a.csv"
+    text.write_text("tkr;Utfall\nIntäkter;1\n", encoding="utf-8")
+    with pytest.raises(FileRejected, match="Only Excel files"):
+        proof_of_file(text, sheet="1")

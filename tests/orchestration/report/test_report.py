@@ -15,14 +15,17 @@ import tiny_marts as marts
 from lxml import etree
 
 from orchestration.errors import AvvikError
+from orchestration.proof import proof_of_file
 from orchestration.report import write as write_module
 from orchestration.report.causes import explain
 from orchestration.report.excel import render_excel
 from orchestration.report.figures import waterfall_steps
-from orchestration.report.model import Comment, read_report
+from orchestration.report.html import _css_string
+from orchestration.report.model import read_report
 from orchestration.report.numbers import clean, money, number, percent, tkr
 from orchestration.report.options import ReportOptions
-from orchestration.report.write import ReportsRefused, build, file_stem, prove_report, report_units, write_reports
+from orchestration.report.pdf import MISSING, find_browser
+from orchestration.report.write import build, file_stem, prove_report, report_units, write_reports
 from orchestration.settings import Settings, load_settings
 
 X = "{http://www.w3.org/1999/xhtml}"
@@ -131,8 +134,9 @@ def test_a_report_that_contradicts_its_table_is_not_written(settings: Settings, 
         return words
 
     monkeypatch.setattr(write_module, "write", lying)
-    with pytest.raises(ReportsRefused, match="KLK"):
-        write_reports(settings, "2015-03", options=NO_PDF)
+    result = write_reports(settings, "2015-03", options=NO_PDF)
+    assert [unit for unit, _ in result.refused] == ["KLK"]
+    assert "99,9" in str(result.refusal)
     folder = settings.home / "reports" / "2015-03"
     assert (folder / "KOMMUN.html").exists()
     assert not (folder / "KLK.html").exists()
@@ -150,7 +154,7 @@ def test_an_impossible_table_is_refused(settings: Settings) -> None:
 
 def test_without_forecast_the_report_says_so(home: Path) -> None:
     marts.publish(home, forecast=False)
-    written = write_reports(load_settings(home), "2015-03", ["KLK"], options=NO_PDF)
+    written = write_reports(load_settings(home), "2015-03", ["KLK"], options=NO_PDF).written
     text = written[0].read_text(encoding="utf-8")
     assert "Någon prognos för helåret finns inte för perioden" in text
 
@@ -160,8 +164,8 @@ def test_without_forecast_the_report_says_so(home: Path) -> None:
 
 @pytest.fixture
 def html(settings: Settings) -> str:
-    comments = [Comment("KLK", "personnel", "<i>Vakans</i> =1+1", "A & B")]
-    written = write_reports(settings, "2015-03", ["KLK"], options=NO_PDF, comments=comments)
+    marts.comments(settings.home, [("KLK", "personnel", "<i>Vakans</i> =1+1", "A & B")])
+    written = write_reports(settings, "2015-03", ["KLK"], options=NO_PDF).written
     return written[0].read_text(encoding="utf-8")
 
 
@@ -283,32 +287,66 @@ def test_who_gets_a_report_and_under_which_name(connection: duckdb.DuckDBPyConne
 
 
 def test_files_are_replaced_whole_and_nothing_is_left_behind(settings: Settings) -> None:
-    said = []
-    first = write_reports(settings, "2015-03", options=NO_PDF, progress=said.append)
-    assert [path.name for path in first] == ["KOMMUN.html", "KOMMUN.xlsx", "KLK.html", "KLK.xlsx"]
-    (settings.home / "reports" / "2015-03" / "KLK.pdf").write_bytes(b"%PDF old")
-    again = write_reports(settings, "2015-03", ["KLK"], options=NO_PDF)
-    assert [path.name for path in again] == ["KLK.html", "KLK.xlsx"]
-    folder = settings.home / "reports"
-    assert sorted(path.name for path in folder.iterdir()) == ["2015-03"]
-    assert not (folder / "2015-03" / "KLK.pdf").exists()
-    assert len(said) == 2
+    folder = settings.home / "reports" / "2015-03"
+    first = write_reports(settings, "2015-03", options=NO_PDF)
+    assert [path.name for path in first.written] == ["KOMMUN.html", "KOMMUN.xlsx", "KLK.html", "KLK.xlsx"]
+    assert sorted(first.proved) == ["KLK", "KOMMUN"]
+    assert sorted(path.name for path in folder.iterdir()) == [".avvik.json", "KLK.html", "KLK.xlsx", "KOMMUN.html", "KOMMUN.xlsx"]
 
 
-def test_without_a_renderer_the_missing_pdf_is_said(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(write_module, "find_renderer", lambda: None)
-    said = []
-    written = write_reports(settings, "2015-03", ["KLK"], said.append)
-    assert [path.suffix for path in written] == [".html", ".xlsx"]
-    assert "No PDF" in said[0].en
+def test_an_unchanged_report_is_not_written_again(settings: Settings) -> None:
+    first = write_reports(settings, options=NO_PDF)  # the newest month
+    stamps = {path: path.stat().st_mtime_ns for path in first.written}
+    again = write_reports(settings, "2015-03", options=NO_PDF)
+    assert again.written == []
+    assert again.unchanged == first.written
+    assert again.proved == first.proved
+    assert {path: path.stat().st_mtime_ns for path in first.written} == stamps
+    with duckdb.connect(str(settings.published / "reporting.duckdb")) as connection:
+        connection.execute("update marts.fct_ledger_line set row_text = 'ny text' where unit_code = 'A1'")
+    assert write_reports(settings, "2015-03", options=NO_PDF).written == first.written
+
+
+def test_files_of_others_and_edited_reports_are_kept(settings: Settings) -> None:
+    folder = settings.home / "reports" / "2015-03"
+    write_reports(settings, "2015-03", ["KLK"], options=NO_PDF)
+    (folder / "atgardslista.xlsx").write_bytes(b"svar")
+    (folder / "KLK.html").write_text("ändrad av en controller", encoding="utf-8")
+    kept = write_reports(settings, "2015-03", ["KLK"], options=NO_PDF)
+    assert kept.written == []  # the numbers are the same: the edited report stands
+    ledger = NO_PDF.model_copy(update={"sign_style": "ledger"})
+    result = write_reports(settings, "2015-03", ["KLK"], options=ledger)
+    assert [path.name for path in result.written] == ["KLK.html", "KLK.xlsx"]
+    (aside,) = result.set_aside
+    assert aside.name.startswith("KLK (ändrad ")
+    assert aside.read_text(encoding="utf-8") == "ändrad av en controller"
+    assert (folder / "atgardslista.xlsx").read_bytes() == b"svar"
+
+
+def test_without_a_browser_the_missing_pdf_is_said(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_module, "find_browser", lambda: None)
+    result = write_reports(settings, "2015-03", ["KLK"])
+    assert [path.suffix for path in result.written] == [".html", ".xlsx"]
+    assert [text.en for text in result.missing] == [MISSING.en]
+
+
+def test_a_browser_that_ends_at_once_is_said_and_tried_again(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(write_module, "find_browser", lambda: "/bin/true")
+    result = write_reports(settings, "2015-03", ["KLK"])
+    assert [path.suffix for path in result.written] == [".html", ".xlsx"]
+    assert "KLK.pdf" in result.missing[0].en
+    assert write_reports(settings, "2015-03", ["KLK"]).missing
 
 
 def test_pdf(settings: Settings) -> None:
-    if write_module.find_renderer() is None:
-        pytest.skip("neither WeasyPrint nor a browser is installed here: no PDF")
-    written = write_reports(settings, "2015-03", ["KLK"])
-    assert written[-1].name == "KLK.pdf"
-    assert written[-1].read_bytes().startswith(b"%PDF")
+    if find_browser() is None:
+        pytest.skip("no Chromium or Chrome is installed here: no PDF")
+    first = write_reports(settings, "2015-03")
+    assert [path.name for path in first.written[-2:]] == ["KOMMUN.pdf", "KLK.pdf"]
+    assert all(path.read_bytes().startswith(b"%PDF") for path in first.written[-2:])
+    (settings.home / "reports" / "2015-03" / "KLK.pdf").unlink()
+    again = write_reports(settings, "2015-03")
+    assert [path.name for path in again.written] == ["KLK.pdf"]
 
 
 def test_an_unpublished_period_or_unit_is_said(settings: Settings) -> None:
@@ -316,3 +354,13 @@ def test_an_unpublished_period_or_unit_is_said(settings: Settings) -> None:
         write_reports(settings, "2016-01", options=NO_PDF)
     with pytest.raises(AvvikError, match="Unit XXX"):
         write_reports(settings, "2015-03", ["XXX"], options=NO_PDF)
+
+
+def test_the_excel_file_passes_the_proof_that_anybody_can_run(settings: Settings) -> None:
+    written = write_reports(settings, "2015-03", ["KLK"], options=NO_PDF).written
+    verdict, code = proof_of_file(written[1], sheet="Uppföljning")
+    assert code == 0, verdict
+
+
+def test_what_is_printed_on_every_page_cannot_leave_the_style_sheet() -> None:
+    assert _css_string('a"}</style>é') == '"a\\000022\\00007d\\00003c\\00002fstyle\\00003e\\0000e9"'

@@ -138,3 +138,73 @@ def _ledger(connection: duckdb.DuckDBPyConnection) -> None:
                 "insert into marts.fct_ledger_line values ('f.se', ?, ?, 'L', ?, ?, ?, '7459', ?, ?, '870', ?, ?, ?, null, null)",
                 [number, period, str(number), day, day, key, unit, Decimal(str(outcome)), text, "@rad" if number % 3 else None],
             )
+
+
+def comments(home: Path, rows: list[tuple[str, str, str, str]]) -> None:
+    """Add comments of March 2015 (unit, line, text, author) to a publication."""
+    with _open(home) as connection:
+        connection.execute(
+            "create table if not exists marts.comment (period varchar, unit_code varchar, report_line varchar, text varchar, "
+            "author varchar, source_file varchar, source_row bigint)"
+        )
+        for number, row in enumerate(rows):
+            connection.execute("insert into marts.comment values ('2015-03', ?, ?, ?, ?, 'kommentarer.xlsx', ?)", [*row, number])
+
+
+#: report_period, finding_id, rule, tier, title, unit, line, party, period, effect of the period, status, age
+Finding = tuple[str, str, str, str, str, str, str, str, str, float, str, int]
+
+
+def findings(home: Path, rows: list[Finding]) -> None:
+    """Add findings to a publication; each proposes an entry of its effect."""
+    with _open(home) as connection:
+        connection.execute(
+            "create table if not exists marts.findings (report_period varchar, finding_id varchar, rule_id varchar, "
+            "tier varchar, title varchar, reason varchar, unit_code varchar, report_line varchar, account varchar, "
+            "counterparty varchar, "
+            "party varchar, agreement varchar, period varchar, effect_period decimal(18, 2), "
+            "effect_year_forecast decimal(18, 2), debit_account varchar, credit_account varchar, entry_amount decimal(18, 2), "
+            "reversal_period varchar, first_seen varchar, age integer, status varchar, answer varchar)"
+        )
+        for close, finding, rule, tier, title, unit, line, party, period, effect, status, age in rows:
+            amount = Decimal(str(effect))
+            connection.execute(
+                f"insert into marts.findings values ({', '.join('?' * 23)})",
+                [
+                    *[close, finding, rule, tier, title, f"Skäl: {HOSTILE}", unit, line, "7459", "870", party, "", period],
+                    *[amount, Decimal(0), "1790", "7459", abs(amount), "2015-04", period, age, status, None],
+                ],
+            )
+
+
+def bridge(home: Path, unit: str, steps: dict[str, float], memo: dict[str, float] | None = None) -> None:
+    """Add the personnel bridge of a unit for March 2015: steps and memo rows with the period's amounts."""
+    with _open(home) as connection:
+        connection.execute(
+            "create table if not exists marts.personnel_bridge (report_period varchar, unit_code varchar, step_order integer, "
+            "step varchar, step_name varchar, amount_month decimal(18, 2), amount_period decimal(18, 2), is_memo boolean, "
+            "is_suppressed boolean)"
+        )
+        rows = [(name, amount, False) for name, amount in steps.items()]
+        rows += [(name, amount, True) for name, amount in (memo or {}).items()]
+        for order, (name, amount, is_memo) in enumerate(rows):
+            connection.execute(
+                "insert into marts.personnel_bridge values ('2015-03', ?, ?, ?, ?, ?, ?, ?, false)",
+                [unit, order, name, STEPS[name], Decimal(str(amount)) / 3, Decimal(str(amount)), is_memo],
+            )
+
+
+STEPS = {
+    "vacancy": "Vakanser",
+    "rate": "Lön mot budgeterad lön",
+    "sick_15_on": "Sjukfrånvaro från dag 15",
+    "extra": "Timlön, övertid och ob",
+    "budget_rest": "Budget utan tjänst i personalstaten",
+    "unexplained": "Oförklarat mot bokföringen",
+    "hired_staff": "Inhyrd personal",
+    "net_staffing": "Bemanning netto",
+}
+
+
+def _open(home: Path) -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(str(home / "published" / "reporting.duckdb"))
