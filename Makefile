@@ -4,12 +4,14 @@ BIN    := $(VENV)/bin
 PYTHON ?= python3
 HOME_DIR ?= demo
 STAMP  := $(VENV)/.installed
+BI_VENV  := .venv-bi
+BI_STAMP := $(BI_VENV)/.installed
 
 export DAGSTER_DISABLE_TELEMETRY := 1
 export DBT_SEND_ANONYMOUS_USAGE_STATS := false
 export GX_ANALYTICS_ENABLED := false
 
-.PHONY: setup demo ui test lint lock bench bench-findings clean
+.PHONY: setup demo ui bi bi-setup test test-all lint lock lock-bi bench bench-findings clean
 
 setup: $(STAMP)
 
@@ -27,14 +29,32 @@ demo: setup
 ui: setup
 	$(BIN)/avvik ui --home $(HOME_DIR)
 
+# Superset on the published marts, in an environment of its own (0.9 GB, Python 3.11 or 3.12).
+bi: setup bi-setup
+	$(BIN)/avvik bi --home $(HOME_DIR)
+
+bi-setup: $(BI_STAMP)
+
+$(BI_STAMP): requirements-bi.txt | setup
+	$(PYTHON) -m venv $(BI_VENV)
+	$(BIN)/uv pip sync --quiet --python $(BI_VENV)/bin/python --require-hashes --compile-bytecode requirements-bi.txt
+	touch $@
+
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup tests
+
+# Everything that `make test` skips where it is not installed: Chromium, PostgreSQL, LibreOffice, Superset.
+test-all: setup bi-setup
+	.ci/install-test-programs
+	$(BIN)/python -m pytest -n 2 --dist loadgroup -rs tests
 
 # Speed and memory, each as a ratio to a bare query or peer in the same run. Takes about half an hour; run it on a quiet machine.
 bench: setup
 	$(BIN)/python tests/bench/bench_sie.py 10 100
 	$(BIN)/python tests/bench/bench_tables.py 10 100
+	$(BIN)/python tests/bench/bench_people.py 10_000 60
 	$(BIN)/python tests/bench/bench_run.py 1_000_000 10_000_000
+	$(BIN)/python tests/bench/bench_findings.py --lines 1_000_000 10_000_000
 	AVVIK_KILLS=20 $(BIN)/python -m pytest -s tests/test_kill.py
 
 bench-findings: setup
@@ -47,5 +67,9 @@ lock: setup
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
 	    --no-annotate --custom-compile-command 'make lock' --extra dev pyproject.toml -o requirements.txt
 
+lock-bi: setup
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+	    --no-annotate --custom-compile-command 'make lock-bi' requirements-bi.in -o requirements-bi.txt
+
 clean:
-	rm -rf $(VENV) demo dbt_project/target
+	rm -rf $(VENV) $(BI_VENV) demo dbt_project/target

@@ -1,8 +1,8 @@
 """The `avvik` command: thin over functions that tests call too.
 
 What belongs here: arguments, progress, printing, exit codes (0 done, 1 a blocking check stopped the run, 2 wrong usage or
-settings). What does not: any work. Dagster, dbt and Great Expectations are imported only by the commands that need them, so that
-the others start at once.
+settings, 3 published, but a step after it failed or a report did not pass its own proof). What does not: any work. Dagster, dbt
+and Great Expectations are imported only by the commands that need them, so that the others start at once.
 """
 
 from __future__ import annotations
@@ -10,12 +10,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -24,7 +26,7 @@ from orchestration.settings import PERIOD, Settings, load_settings
 
 if TYPE_CHECKING:
     from orchestration.readers.kinds import Description
-    from orchestration.report.table import SignStyle
+    from orchestration.report.options import SignStyle
 
 #: Warnings that a run prints; the rest are in the UI.
 _SHOWN_WARNINGS = 12
@@ -144,21 +146,25 @@ def _run(settings: Settings, periods: list[str]) -> int:
     if not result.ok:
         for line in result.errors:
             problems.print(line, style="red", markup=False, soft_wrap=True)
-        problems.print(
-            str(Text(sv="Inget nytt är publicerat; den förra publiceringen är orörd.", en="Nothing new is published."))
-        )
-        return 1
+        if not result.published:
+            problems.print(
+                str(Text(sv="Inget nytt är publicerat; den förra publiceringen är orörd.", en="Nothing new is published."))
+            )
+        return 3 if result.published else 1
     console.print(
         f"{Text(sv='Publicerat', en='Published')}: {settings.published / 'reporting.duckdb'}", markup=False, soft_wrap=True
     )
-    return 0
+    for line in result.refused_reports:
+        problems.print(line, style="red", markup=False, soft_wrap=True)
+    return 3 if result.refused_reports else 0
 
 
 @main.command()
 @click.option("--home", type=_FOLDER, default="demo", show_default=True)
 @click.option("--seed", default=2015, show_default=True)
-def demo(home: Path, seed: int) -> None:
-    """Write the exports of a whole demo municipality, run on them, and print two follow-ups."""
+@click.pass_context
+def demo(context: click.Context, home: Path, seed: int) -> None:
+    """Write the exports of a whole demo municipality, run on them, and print two follow-ups, a personnel bridge and findings."""
     from orchestration.demo import write_demo
 
     with _progress(Text(sv="skriver exportfiler", en="writing export files")) as progress:
@@ -168,6 +174,9 @@ def demo(home: Path, seed: int) -> None:
     if code == 0:
         _print_table(settings, "KLK", "2015-03", "natural", True)
         _print_table(settings, "KLK", "2013-08", "ledger", True)
+        context.invoke(bridge, home=home, unit="KLK", period="2015-03", kr=False)
+        console.print()
+        context.invoke(findings, home=home, period="2015-03", unit="KLK", everything=False, evidence=False)
         console.print(f"\n{Text(sv='Mer', en='More')}: avvik report --help, avvik ui --home {home}", markup=False)
     sys.exit(code)
 
@@ -176,30 +185,41 @@ def demo(home: Path, seed: int) -> None:
 @_HOME
 @click.option("--unit", help="Unit code; default the whole municipality")
 @click.option("--period", help="Report period, YYYY-MM; default the last with outcome")
-@click.option("--sign", "style", type=click.Choice(["natural", "ledger"]), default="natural", show_default=True,
-              help="natural: income +, cost −; ledger: income −, cost +. A positive deviation is favourable in both")  # fmt: skip
+@click.option("--sign", "style", type=click.Choice(["natural", "ledger"]),
+              help="natural: income +, cost −; ledger: income −, cost +. A positive deviation is favourable in both. "
+              "Default: report.sign_style in avvik.toml, else natural")  # fmt: skip
 @click.option("--kr", is_flag=True, help="Whole kronor instead of tkr")
 @click.option("--write", is_flag=True, help="Write reports/YYYY-MM/ as HTML, Excel and PDF, for --unit or all offices")
-def report(home: Path, unit: str | None, period: str | None, style: str, kr: bool, write: bool) -> None:
+def report(home: Path, unit: str | None, period: str | None, style: str | None, kr: bool, write: bool) -> None:
     """Print the follow-up table of a unit from the published marts, or write the report documents."""
     settings = load_settings(home)
+    style = style or settings.report.sign_style
     if not write:
         _print_table(settings, unit, period, style, not kr)
         return
-    from orchestration.report.options import ReportOptions
     from orchestration.report.table import read_table
     from orchestration.report.write import write_reports
 
     month = read_table(settings, unit, period).period
     with _progress(Text(sv="skriver rapporter", en="writing reports")) as progress:
-        written = write_reports(
+        result = write_reports(
             settings,
             month,
             [unit] if unit else None,
-            lambda step: progress(str(step), 0, 0),
-            options=ReportOptions(sign_style="ledger" if style == "ledger" else "natural"),
+            lambda step, done, total: progress(str(step), done, total),
+            options=settings.report.model_copy(update={"sign_style": style}),
         )
-    console.print(f"{len(written)}: {settings.home / 'reports' / month}", markup=False, soft_wrap=True)
+    for text in result.missing:
+        console.print(f"  ! {text}", style="yellow", markup=False, soft_wrap=True)
+    for path in result.set_aside:
+        kept = Text(sv="ändrad av en person, behållen som", en="edited by a person, kept as")
+        console.print(f"  ! {kept} {path.name}", style="yellow", markup=False, soft_wrap=True)
+    written, same = len(result.written), len(result.unchanged)
+    done = Text(sv=f"{written} filer skrivna, {same} oförändrade", en=f"{written} files written, {same} unchanged")
+    console.print(f"{done}: {result.folder}", markup=False, soft_wrap=True)
+    if result.refusal:
+        problems.print(str(result.refusal), style="red", markup=False, soft_wrap=True)
+        sys.exit(3)
 
 
 def _print_table(settings: Settings, unit: str | None, period: str | None, sign: str, thousands: bool) -> None:
@@ -220,6 +240,69 @@ def _print_table(settings: Settings, unit: str | None, period: str | None, sign:
     for line in table.lines:
         cells = [printed(amount, column, style, thousands) for column, amount in zip(COLUMNS, line.amounts, strict=True)]
         view.add_row(line.label, *cells, style="bold" if line.is_total else None)
+    console.print(view)
+
+
+@main.command()
+@_HOME
+@click.option("--period", help="Close, YYYY-MM; default the newest")
+@click.option("--unit", help="Unit code: its findings and those of the units below it; default all")
+@click.option("--all", "everything", is_flag=True, help="Also findings that are explained or corrected")
+@click.option("--evidence", is_flag=True, help="Also the rows of the files that each finding rests on")
+def findings(home: Path, period: str | None, unit: str | None, everything: bool, evidence: bool) -> None:
+    """List what a good controller would have noticed (fynd), ranked by kronor."""
+    from orchestration.findings.actions import STATUS
+    from orchestration.findings.listing import list_findings
+
+    close, found, rows = list_findings(load_settings(home), period, unit, everything)
+    heads = ("kr", "regel", "slag", "fynd", "enhet", "konto", "motpart", "månader", "status") if language() == "sv" else (
+        "SEK", "rule", "tier", "finding", "unit", "account", "counterparty", "months", "status")  # fmt: skip
+    view = Table(*heads, box=None, pad_edge=False)
+    view.columns[0].justify = "right"
+    places = dict(iter(rows.groupby("finding_id"))) if evidence else {}
+    for row in found.itertuples():
+        months = str(row.periods).split(",")
+        span = months[0] if len(months) == 1 else f"{months[0]}–{months[-1]}"
+        amount = f"{row.effect_period:,.0f}".replace(",", " ").replace("-", "−")
+        status = STATUS.get(str(row.status), str(row.status)) if language() == "sv" else str(row.status)
+        cells = (amount, row.rule_id, row.tier, row.title, row.unit_code, row.account, row.counterparty, span, status)
+        view.add_row(*(escape(str(cell or "")) for cell in cells))
+        part = places.get(row.finding_id)
+        for at in part.itertuples() if part is not None else ():
+            kr = f"{at.amount:,.2f}".replace(",", " ").replace("-", "−")
+            view.add_row(kr, "", "", escape(f"  {at.source_file}:{at.source_row} ({at.role})"), style="dim")
+    console.print(f"[bold]{Text(sv='Fynd', en='Findings')} {close}[/]: {len(found)}")
+    console.print(view)
+
+
+@main.command()
+@_HOME
+@click.option("--unit", help="Unit code; default the whole municipality")
+@click.option("--period", help="Report period, YYYY-MM; default the last with outcome")
+@click.option("--kr", is_flag=True, help="Whole kronor instead of tkr")
+def bridge(home: Path, unit: str | None, period: str | None, kr: bool) -> None:
+    """Print the personnel bridge of a unit: from budget to outcome, step by step (personalbrygga)."""
+    from orchestration.report.bridge import read_bridge
+    from orchestration.report.table import printed
+
+    told = read_bridge(load_settings(home), unit, period)
+    console.print(f"\n[bold]{told.unit_name} ({told.unit_code}), {told.period}[/]  {'kr' if kr else 'tkr'}")
+    heads = ("månaden", "perioden") if language() == "sv" else ("month", "period")
+    view = Table("", box=None, pad_edge=False)
+    for head in heads:
+        view.add_column(head, justify="right", no_wrap=True)
+
+    def row(name: str, month: Decimal, period: Decimal, style: str | None = None) -> None:
+        view.add_row(name, *(printed(amount, "deviation_period", "natural", not kr) for amount in (month, period)), style=style)
+
+    for step in told.steps:
+        if not step.is_memo:
+            row(step.name, step.amount_month, step.amount_period)
+    total = Text(sv="Avvikelse personalkostnader", en="Deviation, personnel costs")
+    row(str(total), told.deviation_month, told.deviation_period, "bold")
+    for step in told.steps:
+        if step.is_memo:
+            row(step.name, step.amount_month, step.amount_period, "dim")
     console.print(view)
 
 
@@ -256,6 +339,23 @@ def loads(home: Path, everything: bool, withdraw: str | None, reason: str) -> No
     for load in records:
         if load.status == "rejected":
             console.print(f"{load.load_id[:8]} {load.reason}", style="red", markup=False)
+
+
+@main.command()
+@_HOME
+@click.option("--before", required=True, help="First day of a month (2015-01-01): HR detail that ended before it is removed")
+@click.option("--yes", is_flag=True, help="Do it; without, only tell what would be removed")
+def gallra(home: Path, before: str, yes: bool) -> None:
+    """Remove HR detail older than a day (gallring) from everything but your inbox, and prove it gone; sums stay."""
+    from orchestration.lock import home_lock
+    from orchestration.retention import parse_day, printed, purge
+
+    settings = load_settings(home)
+    with home_lock(settings, f"avvik gallra {before}"):
+        result = purge(settings, parse_day(before), confirmed=yes)
+    for line in printed(result):
+        console.print(line, markup=False, soft_wrap=True)
+    sys.exit(1 if result.problems else 0)
 
 
 @main.command()
@@ -314,12 +414,13 @@ def map_command(file: Path, kind: str | None) -> None:
 @main.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--text", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="A text whose claims are checked too")
-def proof(file: Path, text: Path | None) -> None:
+@click.option("--sheet", help="Excel: name or number of the sheet (blad); default the one with the largest table")
+def proof(file: Path, text: Path | None, sheet: str | None) -> None:
     """Say which cells of a printed table cannot be true together (CSV, Excel, or text pasted from a PDF)."""
     from orchestration.proof import proof_of_file
 
     try:
-        verdict, code = proof_of_file(file, text)
+        verdict, code = proof_of_file(file, text, sheet=sheet)
     except FileRejected as rejection:
         problems.print(str(rejection), style="red", markup=False)
         sys.exit(2)
@@ -340,6 +441,33 @@ def ui(home: Path, port: int) -> None:
     dagster = str(Path(sys.executable).with_name("dagster"))
     os.environ["AVVIK_HOME"] = str(settings.home)
     os.execv(dagster, [dagster, "dev", "-m", "orchestration.definitions", "-h", "127.0.0.1", "-p", str(port)])
+
+
+@main.command()
+@_HOME
+@click.option("--port", default=8088, show_default=True)
+def bi(home: Path, port: int) -> None:
+    """Open the dashboards of a home folder in Superset on localhost (make bi installs it)."""
+    import signal
+
+    from orchestration.bi.bundle import missing_marts
+    from orchestration.bi.server import serving
+
+    settings = load_settings(home)
+    for dataset, marts in missing_marts(settings).items():
+        names = ", ".join(marts)
+        text = Text(sv=f"{dataset}: {names} är inte publicerad; dess diagram är tomma", en=f"{dataset}: {names} is not published")
+        problems.print(str(text), markup=False)
+    with serving(settings, port, lambda text: problems.print(str(text), markup=False)) as superset:
+        console.print(f"Superset: {superset.address}/superset/dashboard/avvik-uppfoljning/", markup=False, soft_wrap=True)
+        who = Text(
+            sv=f"Användare {superset.user}, lösenordet ligger i {superset.password_file}",
+            en=f"User {superset.user}, the password is in {superset.password_file}",
+        )
+        console.print(str(who), markup=False, soft_wrap=True)
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # stopped by a service manager: stop Superset too
+        with suppress(KeyboardInterrupt):
+            superset.wait()
 
 
 if __name__ == "__main__":

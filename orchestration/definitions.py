@@ -5,8 +5,13 @@ from __future__ import annotations
 import dagster as dg
 
 from orchestration.assets.common import LOCK, lock_resource
+from orchestration.assets.derived import people_assets
+from orchestration.assets.findings import action_list_asset, finding_keys, findings_assets
+from orchestration.assets.published import KEY as PUBLISHED
 from orchestration.assets.published import published_asset
+from orchestration.assets.published_postgres import published_postgres_assets
 from orchestration.assets.raw import raw_assets
+from orchestration.assets.reports import reports_asset
 from orchestration.assets.warehouse import mart_keys, warehouse_assets
 from orchestration.automation import inbox_sensor, monthly_job, monthly_schedule
 from orchestration.dbt_runner import load_project
@@ -24,8 +29,13 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     return dg.Definitions(
         assets=[
             *raw_assets(settings, partitions, project.manifest),
+            people_assets(settings, project.manifest),
             warehouse_assets(settings, project),
-            published_asset(settings, mart_keys(project)),
+            *findings_assets(settings, project, mart_keys(project)),
+            published_asset(settings, [*mart_keys(project), *finding_keys(project)]),
+            *action_list_asset(settings, project, PUBLISHED),
+            *published_postgres_assets(settings, project),
+            *reports_asset(settings, PUBLISHED, mart_keys(project)),
         ],
         jobs=[job],
         schedules=[monthly_schedule(job, partitions)],

@@ -112,7 +112,7 @@ def publish(settings: Settings) -> Publication:
         PublicationError: there is no finished build, a mart is missing, empty or undescribed, or `published` is a real folder.
     """
     _require_link_or_nothing(settings)
-    build = _finished_build(settings)
+    build = finished_build(settings)
     remove_leftovers(settings)
     moment = datetime.now(UTC)
     name = moment.strftime("%Y%m%dT%H%M%S.%fZ")
@@ -141,6 +141,39 @@ def publish(settings: Settings) -> Publication:
     _marker(settings).unlink(missing_ok=True)
     remove_leftovers(settings)
     return publication
+
+
+def finished_build(settings: Settings) -> Build:
+    """Return the build that may be published: all of it passed, and it is not published yet.
+
+    Raises:
+        PublicationError: there is none.
+    """
+    if not _marker(settings).exists() or not reporting_path(settings).exists():
+        raise PublicationError(
+            Text(
+                sv="Det finns inget färdigt bygge att publicera: antingen är det redan publicerat, eller så stoppades det. "
+                "Kör hela månadskörningen (avvik run).",
+                en="There is no finished build to publish: either it is published already, or it was stopped. "
+                "Run the whole monthly job (avvik run).",
+            )
+        )
+    return Build(**json.loads(_marker(settings).read_text(encoding="utf-8")))
+
+
+def write_table(connection: duckdb.DuckDBPyConnection, mart: Mart, select: str, types: dict[str, str]) -> None:
+    """Write a mart that another stage than dbt computes into the reporting database, with its descriptions.
+
+    select: SQL that gives its rows; types: the column types that are promised, in order.
+    """
+    relation = f"{_identifier(SCHEMA)}.{_identifier(mart.name)}"
+    columns = ", ".join(f"{_identifier(name)} {kind}" for name, kind in types.items())
+    connection.execute(f"create schema if not exists {_identifier(SCHEMA)}")
+    connection.execute(f"create or replace table {relation} ({columns})")
+    connection.execute(f"insert into {relation} by name {select}")
+    connection.execute(f"comment on table {relation} is {_literal(mart.description)}")
+    for name, text in mart.columns.items():
+        connection.execute(f"comment on column {relation}.{_identifier(name)} is {_literal(text)}")
 
 
 def current_publication(settings: Settings) -> Publication | None:
@@ -193,19 +226,6 @@ def _marker(settings: Settings) -> Path:
 
 def _publications(settings: Settings) -> Path:
     return settings.home / "publications"
-
-
-def _finished_build(settings: Settings) -> Build:
-    if not _marker(settings).exists() or not reporting_path(settings).exists():
-        raise PublicationError(
-            Text(
-                sv="Det finns inget färdigt bygge att publicera: antingen är det redan publicerat, eller så stoppades det. "
-                "Kör hela månadskörningen (avvik run).",
-                en="There is no finished build to publish: either it is published already, or it was stopped. "
-                "Run the whole monthly job (avvik run).",
-            )
-        )
-    return Build(**json.loads(_marker(settings).read_text(encoding="utf-8")))
 
 
 def _verify_and_export(database: Path, build: Build, folder: Path) -> list[Mart]:

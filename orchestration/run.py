@@ -36,7 +36,7 @@ class FailedCheck:
 
 @dataclass
 class RunResult:
-    """How a run went. ok: it was published, so `published` is the new publication; errors say why not, one sentence each."""
+    """How a run went. ok: everything was done. published: there is a new publication, though a later step may have failed."""
 
     ok: bool = False
     run_ids: list[str] = field(default_factory=list)
@@ -45,6 +45,11 @@ class RunResult:
     failed_checks: list[FailedCheck] = field(default_factory=list)
     deliveries: list[DeliveryResult] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+
+    @property
+    def refused_reports(self) -> list[str]:
+        """One sentence where reports failed their own proof and were not written; the publication stands."""
+        return [check.message for check in self.failed_checks if check.asset == "reports" and check.severity == "ERROR"]
 
     @property
     def rejected(self) -> list[FileResult]:
@@ -142,9 +147,10 @@ def _run(settings: Settings, months: list[tuple[str, str]], progress: Progress |
                 _collect(result, outcome)
                 if not outcome.success:
                     break
-            else:
-                result.publication = current_publication(settings)
-                result.ok = result.published = result.publication is not None and result.publication.run_id == outcome.run_id
+            publication = current_publication(settings)
+            if publication is not None and publication.run_id == outcome.run_id:
+                result.publication, result.published = publication, True
+            result.ok = result.published and outcome.success
     finally:
         OBSERVER.reset(token)
     return result

@@ -10,11 +10,15 @@ import os
 import re
 import tomllib
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from expectations.rules import thresholds
 from orchestration.errors import SettingsError, Text
+from orchestration.people.options import PeopleOptions
+from orchestration.postgres_options import PostgresOptions
+from orchestration.report.options import ReportOptions
 
 PERIOD = re.compile(r"^(19|20)\d\d-(0[1-9]|1[0-2])$")
 
@@ -28,7 +32,19 @@ Kind = Literal[
     "dimension",
     "report_lines",
     "counterparty_groups",
+    "position",
+    "employment",
+    "absence",
+    "payroll",
+    "hr",
+    "agreement",
+    "internal_agreement",
+    "period_release",
+    "comment",
 ]
+
+#: The kinds that hold personal data: nothing of their rows that tells who a person is leaves the reader.
+PERSONAL_KINDS = ("position", "employment", "absence", "payroll", "hr")
 
 
 class Source(BaseModel):
@@ -56,7 +72,11 @@ class Source(BaseModel):
     )
     dimensions: dict[str, str] = Field(
         default_factory=dict,
-        description="SIE: the file's dimension number = avvik's field, e.g. '1' = 'unit'",
+        description="SIE and PAXml: the file's dimension number = avvik's field, e.g. '1' = 'unit'",
+    )
+    causes: dict[str, Literal["sick", "parental", "vab", "leave", "vacation", "paid_leave"]] = Field(
+        default_factory=dict,
+        description="HR: the file's own absence code or word = sick, parental, vab, leave, vacation or paid_leave",
     )
     covers: Literal["periods", "delivery"] = Field(
         "periods",
@@ -79,6 +99,15 @@ DEFAULT_SOURCES: dict[str, Source] = {
     "dimension": Source(kind="dimension", files=["dimension*", "koder*"]),
     "report_lines": Source(kind="report_lines", files=["report_lines*", "rapportrader*"]),
     "counterparty_groups": Source(kind="counterparty_groups", files=["counterparty_groups*", "motpartsgrupper*"]),
+    "position": Source(kind="position", files=["personalstat*", "positions*"]),
+    "employment": Source(kind="employment", files=["anstallning*", "anställning*", "employment*"]),
+    "absence": Source(kind="absence", files=["franvaro*", "frånvaro*", "absence*"]),
+    "payroll": Source(kind="payroll", files=["lon_*", "lön_*", "loner*", "löner*", "payroll*"]),
+    "hr": Source(kind="hr", files=["*.paxml", "pax*.xml", "hr*.xml"], parts=True),
+    "agreement": Source(kind="agreement", files=["avtal*", "agreement*"]),
+    "internal_agreement": Source(kind="internal_agreement", files=["internavtal*", "interna_avtal*", "internal_agreement*"]),
+    "period_release": Source(kind="period_release", files=["period_slapp*", "periodsläpp*", "perioder*", "period_release*"]),
+    "comment": Source(kind="comment", files=["kommentar*", "comment*"], parts=True),
 }
 
 
@@ -93,12 +122,22 @@ class Settings(BaseModel):
     fiscal_year_start: int = Field(1, ge=1, le=12, description="First month of the fiscal year")
     max_file_mb: int = Field(2048, description="Largest input file that is read")
     max_unpacked_mb: int = Field(1024, description="Largest unpacked size of an Excel file")
+    people: PeopleOptions = Field(default_factory=PeopleOptions, description="HR exports and personal data")
+    postgres: PostgresOptions | None = Field(None, description="PostgreSQL to publish to as well")
+    report: ReportOptions = Field(default_factory=ReportOptions, description="How reports are printed, and what deserves words")
+    findings: dict[str, Any] = Field(default_factory=dict, description="Thresholds of the findings: expectations/rules.py")
     sources: dict[str, Source] = Field(default_factory=lambda: dict(DEFAULT_SOURCES))
 
     @field_validator("home")
     @classmethod
     def _absolute(cls, value: Path) -> Path:
         return value.expanduser().resolve()
+
+    @field_validator("findings")
+    @classmethod
+    def _known_thresholds(cls, value: dict[str, Any]) -> dict[str, Any]:
+        thresholds(value)
+        return value
 
     @property
     def inbox(self) -> Path:

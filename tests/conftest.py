@@ -35,6 +35,12 @@ def _language(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AVVIK_LANGUAGE", "en")
 
 
+@pytest.fixture(autouse=True)
+def _person_key(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the key of the pseudonyms out of the user's own configuration folder."""
+    monkeypatch.setenv("AVVIK_PERSON_KEY_FILE", str(tmp_path_factory.getbasetemp() / "keys" / "person.key"))
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """Return an empty home folder."""

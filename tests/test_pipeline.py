@@ -17,6 +17,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from orchestration.demo.planted import PLANTED, STEPS, Planted
+from orchestration.findings.answers import follow_up_on
 from orchestration.report.table import COLUMNS, printed, read_table
 from orchestration.settings import Settings, load_settings
 
@@ -182,3 +184,98 @@ def test_wrong_usage_is_exit_code_2(demo: tuple[Settings, str], home: Path) -> N
 def test_the_publication_says_what_it_is(demo: tuple[Settings, str]) -> None:
     manifest = json.loads((demo[0].published / "publication.json").read_text(encoding="utf-8"))
     assert manifest["marts"]["follow_up"]
+
+
+# ---- findings: the causes that the report of March 2015 names, from the exports alone ----------------------------------------
+#: Omissions that are there at the close of March 2015, and what the findings may call them.
+IN_MARCH = [p for p in PLANTED if p.months_missing and p.months_missing[1] == "2015-03" and "PER-01" in p.rule]
+
+
+def close_of(marts: duckdb.DuckDBPyConnection, period: str):
+    return marts.execute("select * from marts.findings where report_period = ?", [period]).df()
+
+
+def findings_of(found, cause: Planted):
+    where = ["account", "counterparty", "report_line", "unit_code"]
+    same = (found[where] == [cause.account, cause.counterparty, cause.report_line, cause.unit]).all(axis=1)
+    return found[same & found.rule_id.isin(cause.rule.split(", "))]
+
+
+@pytest.mark.parametrize("cause", IN_MARCH, ids=lambda p: p.id)
+def test_an_omission_of_march_is_one_finding_with_its_amount(marts: duckdb.DuckDBPyConnection, cause: Planted) -> None:
+    found = findings_of(close_of(marts, "2015-03"), cause)
+    assert len(found) == 1, found[["rule_id", "periods", "effect_period"]]
+    [row] = found.itertuples()
+    assert row.status == "open"
+    assert row.effect_period == pytest.approx(-cause.amount, rel=0.05)
+    evidence = marts.execute(
+        "select count(*) from marts.finding_evidence where report_period = '2015-03' and finding_id = ?", [row.finding_id]
+    ).fetchone()
+    assert evidence[0] > 0 or row.agreement, "neither a row nor an agreement behind it"
+
+
+def test_the_profile_effect_of_the_office_is_found_in_its_units(marts: duckdb.DuckDBPyConnection) -> None:
+    cause = next(p for p in PLANTED if p.id == "investigation-profile-2015")
+    below = {u for (u,) in marts.execute(
+        "select unit_code from marts.bridge_unit_ancestor where ancestor_unit_code = ?", [cause.unit]).fetchall()}  # fmt: skip
+    found = close_of(marts, "2015-03")
+    profile = found[(found.rule_id == "PER-04") & found.unit_code.isin(below) & (found.report_line == cause.report_line)]
+    assert float(profile.effect_period.abs().max()) > 0
+    assert abs(float(profile.effect_period.sum())) == pytest.approx(abs(cause.amount), rel=0.15)
+
+
+def test_the_one_sided_rent_is_told_to_both_units(marts: duckdb.DuckDBPyConnection) -> None:
+    cause = next(p for p in PLANTED if p.id == "one-sided-rent")
+    found = close_of(marts, "2015-03")
+    told = found[(found.rule_id == "PER-03") & (found.effect_period.abs() == cause.amount)]
+    assert len(told) == 1
+    assert cause.unit in {told.unit_code.item(), told.other_unit.item()}
+
+
+@pytest.mark.parametrize("cause", [p for p in IN_MARCH if p.promised], ids=lambda p: p.id)
+def test_april_says_whether_what_was_promised_was_done(marts: duckdb.DuckDBPyConnection, cause: Planted) -> None:
+    march, april = close_of(marts, "2015-03"), close_of(marts, "2015-04")
+    ident = findings_of(march, cause).finding_id.item()
+    [item] = [item for item in follow_up_on(march, april) if item.finding_id == ident]
+    if cause.corrected_in == "2015-04":
+        assert (item.status, item.remaining) == ("corrected", 0)
+    else:
+        assert item.status != "corrected"
+        assert item.remaining == item.told
+
+
+def test_the_action_list_is_written(demo: tuple[Settings, str]) -> None:
+    assert (demo[0].home / "reports" / "2015-04" / "atgardslista.xlsx").is_file()
+
+
+# ---- people: what the HR exports explain -------------------------------------------------------------------------------------
+@pytest.mark.parametrize("report_period", ["2015-03", "2013-08"])
+def test_the_bridge_of_the_office_tells_the_planted_causes(marts: duckdb.DuckDBPyConnection, report_period: str) -> None:
+    where = "where unit_code = 'KLK' and report_period = ?"
+    steps = f"select step, amount_period from marts.personnel_bridge {where} and not is_memo"
+    told = dict(marts.execute(steps, [report_period]).fetchall())
+    [(deviation,)] = marts.execute(
+        f"select deviation_period from marts.follow_up {where} and report_line = 'personnel'", [report_period]
+    ).fetchall()
+    assert sum(told.values()) == deviation
+    for item in STEPS:
+        if item.report_period == report_period:
+            assert abs(told[item.step] - item.amount) < 1_000, item.step
+    assert abs(told["unexplained"]) < deviation / 10
+
+
+def test_payroll_and_ledger_agree_but_for_what_is_planted(marts: duckdb.DuckDBPyConnection) -> None:
+    """Per unit and month, to the öre; the HR unit has wellness invoices on class 5 that no payroll knows."""
+    rows = marts.execute(
+        """
+        select unit_code, report_period, abs(difference_pay), abs(difference_on_cost) from marts.payroll_reconciliation
+        where has_hr_data and regexp_full_match(unit_code, '\\d+') and unit_code <> '0130'
+        """
+    ).fetchall()
+    assert len(rows) > 1_000
+    planted = {item.id: item for item in PLANTED}
+    voucher, rate = planted["payroll-voucher"], planted["on-cost-rate"]
+    assert {(u, p): pay for u, p, pay, _ in rows if pay} == {(voucher.unit, "2015-02"): Decimal(voucher.amount)}
+    wrong = {(u, p): po for u, p, _, po in rows if po}
+    assert set(wrong) == {(rate.unit, "2014-10")}
+    assert float(wrong[rate.unit, "2014-10"]) == pytest.approx(rate.amount, abs=500)

@@ -12,6 +12,7 @@ with found as (
         "year_balance": "stg_raw__year_balances",
         "budget_line": "stg_raw__budget_lines",
         "forecast_line": "stg_raw__forecast_lines",
+        "payroll_line": "stg_raw__payroll_lines",
     }.items() %}
         select
             load_id,
@@ -35,7 +36,7 @@ stated as (
         sum(row_count) as row_count,
         sum(amount) as amount
     from {{ ref("stg_raw__load_entities") }}
-    where entity in ('ledger_line', 'period_balance', 'year_balance', 'budget_line', 'forecast_line')
+    where entity in ('ledger_line', 'period_balance', 'year_balance', 'budget_line', 'forecast_line', 'payroll_line')
     group by load_id, entity
 )
 

@@ -130,6 +130,8 @@ def plain(metadata: Mapping[str, Any]) -> dict[str, Any]:
     for name, value in metadata.items():
         if value is None or isinstance(value, str | int | float | bool | dg.MetadataValue):
             known[name] = value
+        elif isinstance(value, dg.TableSchema):
+            known[name] = dg.MetadataValue.table_schema(value)
         elif isinstance(value, dict | list | tuple):
             known[name] = dg.MetadataValue.json(_jsonable(value))
         else:

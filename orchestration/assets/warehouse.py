@@ -15,6 +15,7 @@ from orchestration import dbt_runner, register
 from orchestration.assets.common import LOCK, OWNERS, PREVIEW_ROWS, observer, periods_of, plain, preview, public_columns
 from orchestration.dbt_runner import Node, Project
 from orchestration.errors import Text, language
+from orchestration.findings.run import mart_specs
 from orchestration.publish import SCHEMA, Build, begin_build, finish_build, reporting_path, warehouse_path
 from orchestration.settings import Settings
 
@@ -22,6 +23,17 @@ _RAW = "raw"
 #: What every build comes after, also that of a seed.
 _TAKEN_IN = dg.AssetKey([_RAW, "load"])
 _BUILT = ("model", "seed", "snapshot")
+#: Names of the models of core that describe codes.
+_DIMENSIONS = (
+    "dim_",
+    "bridge_",
+    "int_organisation",
+    "int_register_span",
+    "int_used_code",
+    "int_account_report_line",
+    "int_counterparty_group",
+    "int_report_line",
+)
 #: Failing rows that a check shows: enough to see what is wrong.
 _FAILING_ROWS = 10
 #: Of those, how many are told in the message.
@@ -38,8 +50,10 @@ class Translator(DagsterDbtTranslator):
         return dg.AssetKey([_layer(dbt_resource_props), dbt_resource_props["name"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """Return the layer."""
-        return _layer(dbt_resource_props)
+        """Return the layer; of core, the dimensions apart: what everything hangs on would otherwise cover what flows through."""
+        layer = _layer(dbt_resource_props)
+        is_dimension = layer == "core" and dbt_resource_props["name"].startswith(_DIMENSIONS)
+        return "dimensions" if is_dimension else layer
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """Return the model's own description; its SQL is in the repository, not in every event."""
@@ -64,7 +78,9 @@ def warehouse_assets(settings: Settings, project: Project) -> dg.AssetsDefinitio
     specs = {
         unique_id: _after_raw(manifest, unique_id, translator.get_asset_spec(manifest, unique_id, None))
         for unique_id, node in manifest["nodes"].items()
-        if node["resource_type"] in _BUILT and node["config"].get("materialized") != "ephemeral"
+        if node["resource_type"] in _BUILT
+        and node["config"].get("materialized") != "ephemeral"
+        and _layer(node) != dbt_runner.ON_DEMAND
     }
     checks = _check_specs(manifest, translator)
 
@@ -114,8 +130,8 @@ def mart_keys(project: Project) -> list[dg.AssetKey]:
 
 
 def mart_names(manifest: Mapping[str, Any]) -> list[str]:
-    """Return the table names of what is published."""
-    return sorted(node["alias"] for node in _marts(manifest))
+    """Return the table names of what is published: dbt's, and those that the findings stage writes afterwards."""
+    return sorted([*(node["alias"] for node in _marts(manifest)), *(spec["name"] for spec in mart_specs(manifest))])
 
 
 def attach_tests(manifest: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,18 +188,27 @@ def _check_specs(manifest: Mapping[str, Any], translator: Translator) -> dict[st
     # A unit test depends on its model first, then on the inputs that it replaces.
     units = [(i, node, node["depends_on"]["nodes"][0]) for i, node in manifest.get("unit_tests", {}).items()]
     for unique_id, node, attached in [*tests, *units]:
-        if attached is None:
+        if attached is None or _layer(_node(manifest, attached)) == dbt_runner.ON_DEMAND:
             continue
         meta = (node.get("config") or {}).get("meta") or {}
         severity = (node["config"].get("severity") or "error").lower() if node["resource_type"] == "test" else "error"
         specs[unique_id] = dg.AssetCheckSpec(
             node["name"],
             asset=translator.get_asset_key(_node(manifest, attached)),
-            description=node.get("description") or meta.get("description") or None,
+            description=node.get("description") or meta.get("description") or _says(node, meta),
             blocking=severity == "error",
             metadata={"dbt": unique_id},
         )
     return specs
+
+
+def _says(node: Mapping[str, Any], meta: Mapping[str, Any]) -> str | None:
+    """Return what a check without a description looks for: the sentence that it tells of a failing row, or its arguments."""
+    if sentence := meta.get(f"message_{language()}"):
+        return str(Text(sv=f"Säger om varje rad som inte håller: {sentence}", en=f"Tells of each row that fails: {sentence}"))
+    test = node.get("test_metadata") or {}
+    about = {name: value for name, value in (test.get("kwargs") or {}).items() if name != "model"}
+    return f"{test['name']}: {', '.join(f'{name} {value}' for name, value in about.items())}" if test and about else None
 
 
 def _events(

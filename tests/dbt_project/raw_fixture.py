@@ -16,7 +16,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from orchestration.readers.contract import DATE, ENTITIES, LOAD, LOAD_COLUMNS, LOAD_ENTITY, MONEY, QUANTITY
+from orchestration.people.costs import people_costs, write_derived
+from orchestration.readers.contract import DATE, ENTITIES, LOAD, LOAD_COLUMNS, LOAD_ENTITY, MONEY, QUANTITY, SHARE, SUMMED
+from orchestration.settings import Settings
 
 Row = dict[str, Any]
 
@@ -83,8 +85,9 @@ class RawHome:
             table = _table(name, numbered, load_id)
             self.rows[name] += table.to_pylist()
             first, last = (periods or {}).get(name, (period_from, period_to))
-            counted = [row for row in table.to_pylist() if row.get("line_kind", "TRANS") == "TRANS"]  # not correction history
-            amounts = [row["amount"] for row in counted] if "amount" in table.column_names else None
+            # not correction history
+            counted = [row for row in table.to_pylist() if row.get("line_kind", "TRANS") not in ("RTRANS", "BTRANS")]
+            amounts = [row["amount"] or Decimal(0) for row in counted] if name in SUMMED else None
             if status == "accepted":
                 self.load_entities.append(
                     {
@@ -111,6 +114,8 @@ class RawHome:
                 pq.write_table(pa.Table.from_pylist(rows, schema=full), folder / f"{load_id}.parquet")
         pq.write_table(pa.Table.from_pylist(self.loads, schema=LOAD), self.home / "raw" / "load.parquet")
         pq.write_table(pa.Table.from_pylist(self.load_entities, schema=LOAD_ENTITY), self.home / "raw" / "load_entity.parquet")
+        settings = Settings(home=self.home)
+        write_derived(settings, people_costs(settings))
         return self.home
 
 
@@ -135,7 +140,7 @@ def _table(entity: str, rows: list[Row], load_id: str) -> pa.Table:
 def _value(value: Any, type_: pa.DataType) -> Any:
     if value is None:
         return None
-    if type_ in (MONEY, QUANTITY):
+    if type_ in (MONEY, QUANTITY, SHARE):
         return Decimal(str(value)).quantize(Decimal(1).scaleb(-type_.scale))
     if type_ == DATE and isinstance(value, str):
         return date.fromisoformat(value)
@@ -185,6 +190,48 @@ def municipality(home: Path) -> RawHome:
             {"unit": "BUN", "name": "Barn- och utbildningsnämnden"},
         ],
     )
+    raw.load(
+        "agreements",
+        kind="agreement",
+        delivery="2015-01",
+        agreement=[{"agreement_id": "A1", "direction": "income", "seller_unit": "KLK", "account": "3110", "amount": "50.10"}],
+    )
+    raw.load(
+        "internal_agreements",
+        kind="internal_agreement",
+        delivery="2015-01",
+        internal_agreement=[{"agreement_id": "I1", "seller_unit": "KLK", "buyer_unit": "BUN", "amount": "10.00", "cadence": 1}],
+    )
+    raw.load(
+        "releases", kind="period_release", delivery="2015-03", period_release=[{"period": "2015-02", "released_on": "2015-03-12"}]
+    )
+    raw.load("comments", kind="comment", delivery="2015-03", comment=[{"period": "2015-03", "unit": "KLK", "text": "Vakanser."}])
+    raw.load(
+        "personalstat",
+        kind="position",
+        delivery="2015-01",
+        position=[{"position": "P1", "unit": "KLK", "degree": 1, "budgeted_wage": 60, "valid_from": "2015-01-01"}],
+    )
+    raw.load(
+        "anstallningar",
+        kind="employment",
+        delivery="2015-03",
+        employment=[
+            {"employment": "e1", "person": "p1", "birth_year": 1970, "sex": "F", "position": "P1", "unit": "KLK", "degree": 1}
+            | {"wage_form": "month", "wage_basis": "full_time", "monthly_wage": 65, "valid_from": "2015-01-01"}
+        ],
+    )
+    raw.load(
+        "franvaro",
+        kind="absence",
+        delivery="2015-03",
+        absence_spell=[{"employment": "e1", "cause": "sick", "cause_code": "SJK", "valid_from": "2015-03-09", "valid_to": "2015-03-10"}],
+    )
+    pay = [
+        {"line_kind": "pay", "period": f"2015-{month:02}", "employment": "e1", "account": "5010", "unit": "KLK", "amount": "100.00"}
+        for month in (1, 2, 3)
+    ]
+    raw.load("lon", kind="payroll", delivery="2015-03", period_from="2015-01", period_to="2015-03", payroll_line=pay)
     months_2014 = [f"2014-{month:02}" for month in range(1, 13)]
     raw.load(
         "ledger_2014",

@@ -30,6 +30,9 @@ SPOILED: dict[str, list[str]] = {
         "update warehouse.core.int_amount_monthly set report_line = 'net' where report_line = 'personnel'"
     ],
     "every_unit_reaches_the_top": ["delete from reporting.marts.bridge_unit_ancestor where unit_code = 'KC' and distance = 2"],
+    "account_month_equals_the_amounts": [
+        "update reporting.marts.account_month set budget_month = budget_month + 0.01 where account = '5010' and period = '2015-02'"
+    ],
     "follow_up_equals_the_ledger": [
         f"update {FOLLOW_UP} set outcome_month = outcome_month + 0.01 where unit_code = 'KOMMUN' and report_line = 'net' and {NEWEST}"
     ],
@@ -38,6 +41,16 @@ SPOILED: dict[str, list[str]] = {
     ],
     "totals_equal_their_lines": [
         f"update {FOLLOW_UP} set deviation_period = deviation_period + 0.01 where unit_code = 'KLK' and report_line = 'personnel'"
+    ],
+    "bridge_sums_to_the_deviation": [
+        "update reporting.marts.personnel_bridge set amount_month = amount_month + 0.01 where unit_code = 'KLK' and step = 'vacancy'"
+    ],
+    "bridge_units_sum_to_their_parent": [
+        "update warehouse.core.int_personnel_step set amount = amount + 0.01 where unit_code = 'KLK' and step = 'rate'"
+    ],
+    "payroll_is_classified": ["update warehouse.staging.stg_derived__payroll_months set unclassified = 0.01"],
+    "payroll_agrees_with_the_ledger": [
+        "update reporting.marts.payroll_reconciliation set unexplained = 99.00 where unit_code = 'KS'"
     ],
     "files_reconcile": [
         "insert into warehouse.staging.stg_raw__controls (load_id, control, difference) values ('ledger_2014', 'RES', 0.01)"
@@ -58,9 +71,14 @@ SPOILED_KEYS: dict[str, list[str]] = {
     f"unique_key_{model}_": [f"insert into {schema}.{model} select * from {schema}.{model} limit 1"]
     for schema, models in {
         "reporting.marts": (
+            "personnel_bridge fte absence_by_cause sick_leave_kpi payroll_reconciliation personnel_forecast "
             "follow_up fct_ledger_line dim_account dim_activity dim_project dim_counterparty dim_unit bridge_unit_ancestor dim_load"
         ),
-        "warehouse.core": "int_load_scope int_register_span int_amount_monthly int_organisation",
+        "warehouse.core": (
+            "int_load_scope int_register_span int_amount_monthly int_organisation "
+            "agreement internal_agreement period_release comment "
+            "int_payroll_month int_personnel_account int_personnel_step int_small_group"
+        ),
         "warehouse.staging": "stg_raw__load_entities",
     }.items()
     for model in models.split()
@@ -95,6 +113,8 @@ SPOILED_KEYS: dict[str, list[str]] = {
 
 
 WARNINGS = {
+    "payroll_is_classified",
+    "payroll_agrees_with_the_ledger",
     "files_reconcile",
     "rows_have_a_counterparty",
     "units_are_in_the_organisation",

@@ -12,7 +12,7 @@ import yaml
 from conftest import PROJECT, open_databases
 from raw_fixture import line, municipality
 
-from orchestration.readers.contract import ENTITIES, LOAD, LOAD_COLUMNS, LOAD_ENTITY, MONEY, QUANTITY
+from orchestration.readers.contract import ENTITIES, LOAD, LOAD_COLUMNS, LOAD_ENTITY, MONEY, QUANTITY, SHARE
 
 MEASURES = "outcome_month, outcome_period, budget_period, deviation_period, forecast_year, budget_year, deviation_forecast"
 
@@ -198,6 +198,7 @@ def test_sources_are_the_raw_contract() -> None:
         pa.bool_(): "boolean",
         MONEY: "decimal(18,2)",
         QUANTITY: "decimal(18,4)",
+        SHARE: "decimal(9,6)",
         pa.timestamp("us"): "timestamp",
     }
     described = yaml.safe_load((PROJECT / "models" / "staging" / "raw" / "_sources.yml").read_text(encoding="utf-8"))

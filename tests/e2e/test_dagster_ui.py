@@ -159,7 +159,7 @@ def test_a_data_engineer_gets_along(dagster: Dagster) -> None:
 
 def _graph(dagster: Dagster) -> None:
     dagster.open("/asset-groups", "Global asset lineage")
-    for group in ("inbox", "raw", "staging", "reference", "core", "marts", "published"):
+    for group in ("inbox", "raw", "staging", "reference", "dimensions", "core", "marts", "published"):
         dagster.page.get_by_text(group, exact=True).first.wait_for(timeout=PAGE * 1000)
     dagster.picture("graph")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from expectations.rules import RULES
 from orchestration.assets.warehouse import attach_tests
 from orchestration.dbt_runner import load_project
 from orchestration.definitions import build_definitions
@@ -60,13 +61,24 @@ def test_published_depends_on_every_mart_and_so_on_everything(settings: Settings
     nodes = load_project(settings).manifest["nodes"].values()
     marts = {dg.AssetKey([n["fqn"][1], n["name"]]) for n in nodes if n["resource_type"] == "model" and n["schema"] == "marts"}
     assert dg.AssetKey(["marts", "follow_up"]) in marts
+    findings = {dg.AssetKey(["marts", name]) for name in ("findings", "finding_evidence", "restatement")}
+    assert all(graph.get(key).parent_keys == marts for key in findings)
+    marts |= findings
     assert graph.get(PUBLISHED).parent_keys == marts
     assert dg.AssetKey(["raw", "ledger_line"]) in graph.get_ancestor_asset_keys(PUBLISHED)
 
 
+def test_every_rule_is_a_check_of_the_findings_that_never_blocks(graph) -> None:
+    key = dg.AssetKey(["marts", "findings"])
+    checks = {check for check in graph.asset_check_keys if check.asset_key == key}
+    assert {check.name for check in checks} == {"answers_readable", *(rule.replace("-", "_") for rule in RULES)}
+    assert not any(graph.get(check).blocking for check in checks)
+
+
 def test_groups_are_the_stages_and_every_asset_says_what_it_is(graph) -> None:
     groups = {graph.get(key).group_name for key in graph.get_all_asset_keys()}
-    assert groups == {"inbox", "raw", "reference", "staging", "core", "marts", "published"}
+    stages = {"inbox", "raw", "people", "reference", "staging", "dimensions", "core", "marts", "findings", "published", "reports"}
+    assert groups == stages
     for key in graph.get_all_asset_keys():
         node = graph.get(key)
         assert node.description, key

@@ -150,7 +150,7 @@ class TinyReading:
 
 def use_tiny_reader() -> None:
     """Read every file with `TinyReading` from now on."""
-    ingest.open_reading = lambda settings, path, source, delivery, label: TinyReading(path, delivery, label)
+    ingest.open_reading = lambda settings, path, source, delivery, label, *_: TinyReading(path, delivery, label)
 
 
 def write_project(folder: Path) -> Path:

@@ -1,0 +1,1 @@
+"""The published marts in a BI tool (Apache Superset): dashboards as files, documented queries, and what starts it."""
