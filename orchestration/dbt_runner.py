@@ -33,6 +33,10 @@ if TYPE_CHECKING:
     from dbt.cli.main import dbtRunnerResult
     from dbt.contracts.graph.manifest import Manifest
 
+#: The folder of models that a run does not build: the findings compute them themselves, from the same files, close by close
+#: (`findings.models`). They are built by dbt for looking at, and on engines that have no such run.
+ON_DEMAND = "findings"
+
 #: Folders and files that dbt writes into a project and that do not change what it means.
 _NOT_SOURCE = {"target", "logs", "dbt_packages", ".user.yml"}
 
@@ -125,7 +129,8 @@ def build(settings: Settings, project: Project, progress: Progress | None = None
     """
     tested = instance_folder(settings) / "dbt" / "unit_tested.sha256"
     unchanged = tested.exists() and tested.read_text() == project.version
-    nodes = _run(settings, project, "build", ["--exclude-resource-type", "unit_test"] if unchanged else [], progress)
+    without = ["--exclude", f"path:models/{ON_DEMAND}", *(["--exclude-resource-type", "unit_test"] if unchanged else [])]
+    nodes = _run(settings, project, "build", without, progress)
     unit_tests = list(project.manifest["unit_tests"])
     if unchanged:
         nodes += [Node(unique_id, "pass", "unchanged", None, 0.0, "") for unique_id in unit_tests]

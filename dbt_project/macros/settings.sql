@@ -16,3 +16,6 @@
 
 {# The unit code of rows without a unit. #}
 {% macro missing_unit() -%} '(saknas)' {%- endmacro %}
+
+{# The account of a budget that is stated by report line. #}
+{% macro missing_account() -%} '(saknas)' {%- endmacro %}

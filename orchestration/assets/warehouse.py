@@ -78,7 +78,9 @@ def warehouse_assets(settings: Settings, project: Project) -> dg.AssetsDefinitio
     specs = {
         unique_id: _after_raw(manifest, unique_id, translator.get_asset_spec(manifest, unique_id, None))
         for unique_id, node in manifest["nodes"].items()
-        if node["resource_type"] in _BUILT and node["config"].get("materialized") != "ephemeral"
+        if node["resource_type"] in _BUILT
+        and node["config"].get("materialized") != "ephemeral"
+        and _layer(node) != dbt_runner.ON_DEMAND
     }
     checks = _check_specs(manifest, translator)
 
@@ -186,7 +188,7 @@ def _check_specs(manifest: Mapping[str, Any], translator: Translator) -> dict[st
     # A unit test depends on its model first, then on the inputs that it replaces.
     units = [(i, node, node["depends_on"]["nodes"][0]) for i, node in manifest.get("unit_tests", {}).items()]
     for unique_id, node, attached in [*tests, *units]:
-        if attached is None:
+        if attached is None or _layer(_node(manifest, attached)) == dbt_runner.ON_DEMAND:
             continue
         meta = (node.get("config") or {}).get("meta") or {}
         severity = (node["config"].get("severity") or "error").lower() if node["resource_type"] == "test" else "error"

@@ -43,14 +43,14 @@ SPOILED: dict[str, list[str]] = {
         f"update {FOLLOW_UP} set deviation_period = deviation_period + 0.01 where unit_code = 'KLK' and report_line = 'personnel'"
     ],
     "bridge_sums_to_the_deviation": [
-        "update reporting.marts.personnel_bridge set amount_month = amount_month + 0.01 where unit_code = 'KLK' and step = 'vacancy'"
+        "update reporting.marts.personnel_bridge set amount_month = amount_month + 0.01 where unit_code = 'KLK' and step = 'unexplained'"
     ],
     "bridge_units_sum_to_their_parent": [
         "update warehouse.core.int_personnel_step set amount = amount + 0.01 where unit_code = 'KLK' and step = 'rate'"
     ],
     "payroll_is_classified": ["update warehouse.staging.stg_derived__payroll_months set unclassified = 0.01"],
     "payroll_agrees_with_the_ledger": [
-        "update reporting.marts.payroll_reconciliation set unexplained = 99.00 where unit_code = 'KS'"
+        "update reporting.marts.payroll_reconciliation set has_hr_data = true, unexplained = 99.00 where unit_code = 'BUN'"
     ],
     "files_reconcile": [
         "insert into warehouse.staging.stg_raw__controls (load_id, control, difference) values ('ledger_2014', 'RES', 0.01)"
@@ -71,12 +71,12 @@ SPOILED_KEYS: dict[str, list[str]] = {
     f"unique_key_{model}_": [f"insert into {schema}.{model} select * from {schema}.{model} limit 1"]
     for schema, models in {
         "reporting.marts": (
-            "personnel_bridge fte absence_by_cause sick_leave_kpi payroll_reconciliation personnel_forecast "
+            "personnel_bridge fte absence_by_cause sick_leave_kpi payroll_reconciliation personnel_forecast comment account_month "
             "follow_up fct_ledger_line dim_account dim_activity dim_project dim_counterparty dim_unit bridge_unit_ancestor dim_load"
         ),
         "warehouse.core": (
             "int_load_scope int_register_span int_amount_monthly int_organisation "
-            "agreement internal_agreement period_release comment "
+            "agreement internal_agreement period_release "
             "int_payroll_month int_personnel_account int_personnel_step int_small_group"
         ),
         "warehouse.staging": "stg_raw__load_entities",

@@ -176,8 +176,10 @@ def test_descriptions_are_inside_the_published_file(database: duckdb.DuckDBPyCon
 
 
 def test_money_is_decimal_and_never_float(database: duckdb.DuckDBPyConnection) -> None:
+    """The statistics of the schema `findings` are estimates and never leave it; everything else is money or a count."""
     types = database.execute(
-        "select distinct data_type from duckdb_columns() where database_name in ('reporting', 'warehouse')"
+        "select distinct data_type from duckdb_columns() "
+        "where database_name in ('reporting', 'warehouse') and schema_name <> 'findings'"
     ).fetchall()
     assert not {"DOUBLE", "FLOAT"} & {name for (name,) in types}
     wrong = database.execute(
@@ -220,4 +222,5 @@ def test_no_account_number_stands_in_sql() -> None:
     import re
 
     for path in [*(PROJECT / "models").rglob("*.sql"), *(PROJECT / "macros").rglob("*.sql"), *(PROJECT / "tests").rglob("*.sql")]:
-        assert re.findall(r"'\d{1,8}'", path.read_text(encoding="utf-8")) == [], path.name
+        text = path.read_text(encoding="utf-8").replace("trim(leading '0' from", "")
+        assert re.findall(r"'\d{1,8}'", text) == [], path.name
