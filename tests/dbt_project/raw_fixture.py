@@ -225,12 +225,12 @@ def municipality(home: Path) -> RawHome:
         "franvaro",
         kind="absence",
         delivery="2015-03",
-        absence_spell=[{"employment": "e1", "cause": "sick", "cause_code": "SJK", "valid_from": "2015-03-09", "valid_to": "2015-03-10"}],
+        absence_spell=[
+            {"employment": "e1", "cause": "sick", "cause_code": "SJK", "valid_from": "2015-03-09", "valid_to": "2015-03-10"}
+        ],
     )
-    pay = [
-        {"line_kind": "pay", "period": f"2015-{month:02}", "employment": "e1", "account": "5010", "unit": "KLK", "amount": "100.00"}
-        for month in (1, 2, 3)
-    ]
+    wage = {"line_kind": "pay", "employment": "e1", "account": "5010", "unit": "KLK", "amount": "100.00"}
+    pay = [wage | {"period": f"2015-{month:02}"} for month in (1, 2, 3)]
     raw.load("lon", kind="payroll", delivery="2015-03", period_from="2015-01", period_to="2015-03", payroll_line=pay)
     months_2014 = [f"2014-{month:02}" for month in range(1, 13)]
     raw.load(

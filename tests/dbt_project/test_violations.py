@@ -50,7 +50,8 @@ SPOILED: dict[str, list[str]] = {
     ],
     "payroll_is_classified": ["update warehouse.staging.stg_derived__payroll_months set unclassified = 0.01"],
     "payroll_agrees_with_the_ledger": [
-        "update reporting.marts.payroll_reconciliation set has_hr_data = true, unexplained = 99.00 where unit_code = 'BUN'"
+        "insert into reporting.marts.payroll_reconciliation select * replace ('BUN' as unit_code) "
+        "from reporting.marts.payroll_reconciliation where unit_code = 'KS'"
     ],
     "files_reconcile": [
         "insert into warehouse.staging.stg_raw__controls (load_id, control, difference) values ('ledger_2014', 'RES', 0.01)"

@@ -90,11 +90,11 @@ coming as (
                 ) as decimal(18, 2)
             )
         )) as saved,
-        {% for case in ["fast", "middle", "slow"] %}
-            sum(case
-                when rolled_up.fiscal_month - periods.fiscal_month > vacancy.{{ case }} then rolled_up.vacancy_open else 0
+    {% for case in ["fast", "middle", "slow"] %}
+        sum(case
+            when rolled_up.fiscal_month - periods.fiscal_month > vacancy.{{ case }} then rolled_up.vacancy_open else 0
             end) as filled_{{ case }}{{ "," if not loop.last }}
-        {% endfor %}
+    {% endfor %}
     from {{ ref("int_report_period") }} as periods
     inner join rolled_up
         on
@@ -150,7 +150,8 @@ select
     case when part.has_hr_data and not coalesce(small.is_hidden, false) then part.rest_absence end as rest_absence,
     case when part.has_hr_data then part.rest_vacancy_middle end as rest_vacancy,
     case when part.has_hr_data then part.rest_other end as rest_other,
-    {% for name, case in [("forecast_staffing_low", "slow"), ("forecast_staffing", "middle"), ("forecast_staffing_high", "fast")] %}
+    {% set proposals = [("forecast_staffing_low", "slow"), ("forecast_staffing", "middle"), ("forecast_staffing_high", "fast")] %}
+    {% for name, case in proposals %}
         case
             when part.has_hr_data
                 then cast(

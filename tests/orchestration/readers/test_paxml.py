@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from orchestration.errors import FileRejected
 from orchestration.privacy import PersonKey, find_identities, normalise
 from orchestration.readers import paxml
-from orchestration.readers.paxml import PaxmlReading, is_paxml, read_paxml
 from orchestration.readers.contract import ENTITIES_HR
+from orchestration.readers.paxml import PaxmlReading, is_paxml, read_paxml
 from orchestration.settings import Source
 
 KEY = PersonKey(Path("person.key"), b"k" * 32)
