@@ -1,12 +1,14 @@
-"""Personnel cost of 10 000 employees over 60 months: time and memory of what Python reckons before dbt.
+"""Ten thousand employees over 60 months: time and memory of the readers, of what Python reckons before dbt, and of the marts.
 
     python tests/bench/bench_people.py [employees] [months]
 
-Prints seconds, seconds beside a bare scan of the same files, and the highest memory.
+Prints seconds, seconds beside a bare read of the same files, and the highest memory. Each reader and the marts run in a process
+of their own, so that the memory is theirs.
 """
 
 from __future__ import annotations
 
+import csv
 import random
 import resource
 import subprocess
@@ -24,8 +26,10 @@ import pyarrow.parquet as pq
 from orchestration.people.costs import people_costs, write_derived
 from orchestration.people.options import PeopleOptions
 from orchestration.periods import add_months, month_range
-from orchestration.readers.contract import ENTITIES_HR, LOAD, LOAD_COLUMNS, LOAD_ENTITY
-from orchestration.settings import Settings
+from orchestration.privacy import PersonKey, check_digit
+from orchestration.readers.contract import ENTITIES, LOAD, LOAD_COLUMNS, LOAD_ENTITY
+from orchestration.readers.tables import read_table
+from orchestration.settings import Settings, Source
 
 #: Parental pay above the ceiling, whose share is not shipped.
 RULES = "rule,value,unit,valid_from,valid_to,status,source,note\nparental.topup_above,0.8,share,2010-01-01,,assumption,bench,\n"
@@ -33,7 +37,7 @@ FIRST = "2019-01"  # five years with every rate
 
 
 def _write(home: Path, entity: str, rows: list[dict]) -> None:
-    schema = pa.schema([*LOAD_COLUMNS, *ENTITIES_HR[entity]])
+    schema = pa.schema([*LOAD_COLUMNS, *ENTITIES[entity]])
     folder = home / "raw" / entity
     folder.mkdir(parents=True, exist_ok=True)
     numbered = [{"load_id": entity, "source_file": entity, "source_row": n, **row} for n, row in enumerate(rows, start=1)]
@@ -85,19 +89,101 @@ def write_home(home: Path, employees: int, months: int) -> None:
         ("employment", employments),
         ("absence_spell", spells),
         ("payroll_line", payroll),
+        ("ledger_line", _ledger(payroll)),
     ):
         _write(home, entity, rows)
+    for entity in ENTITIES:
+        if not (home / "raw" / entity).exists():
+            _write(home, entity, [])
     names = ["position", "employment", "absence_spell", "payroll_line", "ledger_line"]
+    common = {"delivery": last, "status": "accepted", "loaded_at": datetime(2024, 1, 1, tzinfo=UTC)}
     loads = [
-        {"load_id": name, "source": name, "scope": name, "kind": name, "delivery": last, "status": "accepted", "sequence": n,
-         "loaded_at": datetime(2024, 1, 1, tzinfo=UTC)} for n, name in enumerate(names)
-    ]  # fmt: skip
+        common | {"load_id": name, "source": name, "file_name": name, "scope": name, "kind": name, "sequence": n}
+        for n, name in enumerate(names)
+    ]
     pq.write_table(pa.Table.from_pylist(loads, schema=LOAD), home / "raw" / "load.parquet")
     entities = [{"load_id": "ledger_line", "entity": "ledger_line", "period_from": FIRST, "period_to": last, "rows": 1}]
     pq.write_table(pa.Table.from_pylist(entities, schema=LOAD_ENTITY), home / "raw" / "load_entity.parquet")
 
 
+def _ledger(payroll: list[dict]) -> list[dict]:
+    """Return the payroll as the ledger has it: one row per unit and month."""
+    sums: dict[tuple[str, str], Decimal] = {}
+    for row in payroll:
+        place = row["unit"], row["period"]
+        sums[place] = sums.get(place, Decimal(0)) + row["amount"]
+    common = {"line_kind": "TRANS", "voucher_series": "L", "voucher_number": "1", "account": "5021"}
+    return [common | {"unit": unit, "period": period, "amount": amount} for (unit, period), amount in sums.items()]
+
+
+def write_exports(home: Path, folder: Path) -> dict[str, Path]:
+    """Write the same people as an HR system's CSV files, with identity numbers; return the files by kind."""
+
+    def identity(employment: str) -> str:
+        n = int(employment[1:].split(".")[0])
+        nine = f"{60 + n % 40:02d}{1 + n % 12:02d}{1 + n % 28:02d}98{n % 10}"
+        return f"19{nine[:6]}-{nine[6:]}{check_digit(nine)}"
+
+    layouts = {
+        "employment": ("employment", {"Befattning": "position", "Enhet": "unit", "Sysselsättningsgrad": "degree",
+                                      "Månadslön heltid": "monthly_wage", "From": "valid_from", "Tom": "valid_to"}),
+        "absence": ("absence_spell", {"Frånvaroorsak": "cause_code", "From": "valid_from", "Tom": "valid_to",
+                                      "Omfattning": "extent"}),
+        "payroll": ("payroll_line", {"Period": "period", "Löneart": "wage_type", "Konto": "account", "Enhet": "unit",
+                                     "Belopp": "amount"}),
+    }  # fmt: skip
+    codes = {"sick": "SJK", "parental": "FPE", "vab": "VAB"}
+    files = {}
+    for kind, (entity, columns) in layouts.items():
+        files[kind] = folder / f"{kind}.csv"
+        rows = pl.read_parquet(home / "raw" / entity / f"{entity}.parquet").select("employment", *columns.values())
+        with files[kind].open("w", encoding="cp1252", newline="") as file:
+            writer = csv.writer(file, delimiter=";")
+            writer.writerow(["Personnummer", "Anställningsnummer", *columns])
+            for employment, *values in rows.iter_rows():
+                told = ["" if v is None else codes.get(str(v), str(v)).replace(".", ",") for v in values]
+                writer.writerow([identity(employment), employment, *told])
+    return files
+
+
+def measure_reader(kind: str, path: Path) -> None:
+    """Read one export in this process and print what it took."""
+    clock = time.perf_counter()
+    bare_rows = pl.scan_csv(path, separator=";", encoding="utf8-lossy", infer_schema=False).collect().height
+    bare = time.perf_counter() - clock
+    clock = time.perf_counter()
+    reading = read_table(path, Source(kind=kind, files=["*"]), delivery="2023-12", key=PersonKey(Path("bench.key"), b"k" * 32))
+    for _ in reading:
+        pass
+    seconds, peak = time.perf_counter() - clock, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    kept = reading.summary.rows_kept
+    assert kept == bare_rows, f"{kind}: {kept} rows kept of {bare_rows}"
+    size = path.stat().st_size / 1e6
+    speed = f"{seconds:.1f} s ({size / seconds:.0f} MB/s, {seconds / bare:.0f} × a bare read)"
+    print(f"reader {kind}: {kept} rows, {size:.0f} MB in {speed}, memory {peak:.0f} MB")
+
+
+def measure_marts(home: Path) -> None:
+    """Build everything from these raw tables with dbt, without tests, and print what it took."""
+    from bench_run import run_dbt
+
+    (home / "warehouse").mkdir()
+    run_dbt(home, "seed")
+    seconds, used, result = run_dbt(home, "run", "--exclude", "path:models/findings")
+    assert result.success, [node.message for node in result.result if str(node.status) == "error"]
+    people = ("personnel", "fte", "absence", "sick", "payroll", "int_small", "int_personnel", "int_payroll")
+    own = sum(node.execution_time for node in result.result if node.node.name.startswith(people))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(f"dbt run: {seconds:.1f} s, {used:.1f} s of CPU, of which people's models {own:.1f} s; memory {peak:.0f} MB")
+
+
 def main() -> None:
+    if sys.argv[1:2] == ["--reader"]:
+        measure_reader(sys.argv[2], Path(sys.argv[3]))
+        return
+    if sys.argv[1:2] == ["--marts"]:
+        measure_marts(Path(sys.argv[2]))
+        return
     given = sys.argv[1:3] if len(sys.argv) > 2 else ["10_000", "60"]
     employees, months = (int(text.replace("_", "")) for text in given)
     if len(sys.argv) > 3:
@@ -117,6 +203,9 @@ def main() -> None:
         write_derived(settings, tables)
         seconds, cpu = time.perf_counter() - clock, time.process_time() - cpu
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        for kind, path in write_exports(home, home).items():
+            subprocess.run([sys.executable, __file__, "--reader", kind, str(path)], check=True)
+        subprocess.run([sys.executable, __file__, "--marts", str(home)], check=True)
     cost = tables["people_month"]["hr_cost"].sum()
     speed = f"{seconds:.1f} s, {cpu:.1f} s of CPU ({seconds / bare:.0f} × a bare read)"
     print(f"{employees} employees × {months} months, {scanned} rows: {speed}")
