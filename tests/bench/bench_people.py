@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import csv
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -146,6 +145,12 @@ def write_exports(home: Path, folder: Path) -> dict[str, Path]:
     return files
 
 
+def _peak() -> float:
+    """Highest memory of this program, MB. Not `getrusage`, which after a fork remembers the parent's."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
 def measure_reader(kind: str, path: Path) -> None:
     """Read one export in this process and print what it took."""
     clock = time.perf_counter()
@@ -155,7 +160,7 @@ def measure_reader(kind: str, path: Path) -> None:
     reading = read_table(path, Source(kind=kind, files=["*"]), delivery="2023-12", key=PersonKey(Path("bench.key"), b"k" * 32))
     for _ in reading:
         pass
-    seconds, peak = time.perf_counter() - clock, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    seconds, peak = time.perf_counter() - clock, _peak()
     kept = reading.summary.rows_kept
     assert kept == bare_rows, f"{kind}: {kept} rows kept of {bare_rows}"
     size = path.stat().st_size / 1e6
@@ -173,7 +178,7 @@ def measure_marts(home: Path) -> None:
     assert result.success, [node.message for node in result.result if str(node.status) == "error"]
     people = ("personnel", "fte", "absence", "sick", "payroll", "int_small", "int_personnel", "int_payroll")
     own = sum(node.execution_time for node in result.result if node.node.name.startswith(people))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    peak = _peak()
     print(f"dbt run: {seconds:.1f} s, {used:.1f} s of CPU, of which people's models {own:.1f} s; memory {peak:.0f} MB")
 
 
@@ -194,7 +199,7 @@ def main() -> None:
         subprocess.run([sys.executable, __file__, str(employees), str(months), folder], check=True)  # memory of its own
         (home / "rules.csv").write_text(RULES, encoding="utf-8")
         settings = Settings(home=home, people=PeopleOptions(absence_rules=Path("rules.csv")))
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        before = _peak()
         clock = time.perf_counter()
         scanned = sum(pl.read_parquet(path).height for path in home.glob("raw/*/*.parquet"))
         bare = time.perf_counter() - clock
@@ -202,7 +207,7 @@ def main() -> None:
         tables = people_costs(settings)
         write_derived(settings, tables)
         seconds, cpu = time.perf_counter() - clock, time.process_time() - cpu
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = _peak()
         for kind, path in write_exports(home, home).items():
             subprocess.run([sys.executable, __file__, "--reader", kind, str(path)], check=True)
         subprocess.run([sys.executable, __file__, "--marts", str(home)], check=True)
