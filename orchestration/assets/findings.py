@@ -158,6 +158,12 @@ def _rule_result(con: duckdb.DuckDBPyConnection, key: dg.AssetKey, rule_id: str,
         title = RULES[rule_id].title
         found = Text(sv=f"{rule_id} {title.sv}: {count} fynd, {amount} kr.", en=f"{rule_id} {title.en}: {count}, SEK {amount}.")
         sentences.append(str(found))
+        if rule_id == "PER-04":
+            note = Text(
+                sv="Kronorna är budget som ligger i annan månad; resultatet påverkas inte.",
+                en="The kronor are budget that lies in another month; no effect on the result.",
+            )
+            sentences.append(str(note))
     return dg.AssetCheckResult(
         asset_key=key,
         check_name=check_name(rule_id),

@@ -28,7 +28,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 from expectations.rules import RULES
 from orchestration.errors import AvvikError, Text
 from orchestration.findings import answers as said
-from orchestration.findings.run import EVIDENCE, FINDINGS
+from orchestration.findings.run import EVIDENCE, FINDINGS, RANK
 from orchestration.periods import month_range
 from orchestration.publish import SCHEMA, warehouse_path
 from orchestration.report.numbers import clean
@@ -145,7 +145,7 @@ def write_action_list(settings: Settings) -> Written | None:
 def read(con: duckdb.DuckDBPyConnection, period: str) -> pd.DataFrame:
     """Return `marts.findings` of one close, ranked by kronor."""
     return con.execute(
-        f"select * from reporting.{SCHEMA}.{FINDINGS} where report_period = ? order by abs(effect_period) desc, finding_id",  # noqa: S608
+        f"select * from reporting.{SCHEMA}.{FINDINGS} where report_period = ? order by {RANK}",  # noqa: S608
         [period],
     ).df()
 
@@ -228,7 +228,8 @@ def _list_sheet(
         2,
         1,
         "Svara i de gula kolumnerna och spara; nästa körning läser svaren. Bekräftat: vi åtgärdar. Förklarat: inget fel, "
-        "motivera; fyndet är tyst tills underlaget ändras. Effekt: så ändras resultatet när felet rättas (intäkt +, kostnad −).",
+        "motivera; fyndet är tyst tills underlaget ändras. Effekt: så ändras resultatet när felet rättas (intäkt +, kostnad −); "
+        "för PER-04, sist i listan, den del av avvikelsen som bara är budgetens fördelning över året.",
     )
     _heads(sheet, _HEAD_ROW, _COLUMNS)
     at = {name: number for number, (name, _) in enumerate(_COLUMNS, 1)}

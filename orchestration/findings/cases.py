@@ -82,10 +82,17 @@ def merge(drafts: list[Draft]) -> list[tuple[Draft, set[str]]]:
     by_place: dict[tuple[str, str, int], list[int]] = {}
     by_other: dict[tuple[str, int], list[int]] = {}
     both_sides: dict[int, list[int]] = {}
+    by_agreement: dict[tuple[str, str], int] = {}
     for d in ranked:
         home: int | None = None
+        if d.rule_id in ("PER-01", "PER-09") and d.agreement and d.other_unit:
+            home = by_agreement.get((d.agreement, d.unit))
+            if home is not None:  # the other side of the same internal agreement
+                seller = kept[home][0]
+                seller.reason_sv += f"; {d.unit} saknar samma belopp, neutralt för kommunen"
+                seller.reason_en += f"; {d.unit} lacks the same amount, neutral for the municipality"
         booked = [rid for rid, role in d.evidence if role in ("booked", "double") and rid > 0]
-        if d.rule_id not in ("PER-08", "PER-10", "PER-04"):
+        if home is None and d.rule_id not in ("PER-08", "PER-10", "PER-04"):
             home = next((by_row[rid] for rid in booked if rid in by_row), None)
         if home is None and d.rule_id in ("PER-01", "PER-09", "PER-03"):
             month = d.months[-1]
@@ -114,7 +121,8 @@ def merge(drafts: list[Draft]) -> list[tuple[Draft, set[str]]]:
                 near = abs(abs(other.expected) / len(other.months) - abs(d.expected) / len(d.months)) <= 0.12 * abs(
                     d.expected
                 ) / len(d.months)
-                if near and (not other.other_unit or other.other_unit == d.unit) and other.unit != d.unit:
+                named = not d.other_unit or d.other_unit == other.unit
+                if near and named and (not other.other_unit or other.other_unit == d.unit) and other.unit != d.unit:
                     other.other_unit = d.unit
                     home = k
                     break
@@ -125,6 +133,8 @@ def merge(drafts: list[Draft]) -> list[tuple[Draft, set[str]]]:
             continue
         kept.append((d, {d.rule_id}))
         at = len(kept) - 1
+        if d.agreement and d.other_unit:
+            by_agreement.setdefault((d.agreement, d.other_unit), at)
         for rid in booked:
             by_row.setdefault(rid, at)
         if d.rule_id == "PER-03" and d.other_unit:

@@ -96,11 +96,11 @@ def find(
                 [start],
             ).fetchall()
         }
-    told = (
-        set(previous.series[previous.rule_id.isin(["PER-01", "PER-09"]) & (previous.status != "corrected")])
-        if previous is not None and len(previous)
-        else set()
-    )
+    told: dict[str, int] = {}
+    if previous is not None and len(previous):
+        for f in previous[previous.rule_id.isin(["PER-01", "PER-09"]) & (previous.status != "corrected")].itertuples():
+            began = cases.month_number(f.periods.split(",")[0])
+            told[f.series] = max(told.get(f.series, 0), began)
     regular_i = close.due.index
     regular = set(close.fit.frame.series[regular_i]) if len(regular_i) else set()
     regular |= set(close.fit.frame.series[close.fit.frame.base.isin(regular)])
@@ -133,25 +133,38 @@ def find(
     kept = cases.merge(drafts)
     now = cases.rows_of(kept, m, profiles)
     now = now.drop_duplicates("finding_id")
-    corrected = _corrected(previous, kept, close)
+    corrected = _corrected(con, previous, kept, close, agreements)
     result = cases.continue_from(previous, now, m, corrected, answers)
     return Findings(result, _evidence(con, kept))
 
 
-def _corrected(previous: pd.DataFrame | None, kept: list[tuple[Draft, set[str]]], close: matching.Close) -> set[str]:
+def _corrected(
+    con: duckdb.DuckDBPyConnection,
+    previous: pd.DataFrame | None,
+    kept: list[tuple[Draft, set[str]]],
+    close: matching.Close,
+    agreements: pd.DataFrame,
+) -> set[str]:
     """Return the open findings that the ledger itself has put right: the missing posting came, the double was taken back."""
     if previous is None or previous.empty:
         return set()
-    arrived = {(d.key, mm) for d, _ in kept if d.rule_id in ("PER-02", "PER-05") for mm in d.months}
+    came_late = [d for d, _ in kept if d.rule_id in ("PER-02", "PER-05")]
+    arrived = {(d.key, mm) for d in came_late for mm in d.months}
+    arrived |= {(close.agreement_of[d.i], mm) for d in came_late if d.i in close.agreement_of for mm in d.months}
     lacking = pd.Series(close.deficits.lacking.to_numpy(), index=close.fit.frame.series.to_numpy()[close.deficits.index])
+    by_name = {close.agreement_of[i]: kr for i, kr in close.deficits.lacking.items() if i in close.agreement_of}
+    lacking = pd.concat([lacking, pd.Series(by_name, dtype=float)])
     lacking = lacking[~lacking.index.duplicated()]
     extra = pd.Series(
         (close.due.pos - close.due.neg - close.due.expected * close.due.due).to_numpy()
         / close.due.expected.clip(lower=1).to_numpy(),
         index=close.due.series.to_numpy(),
     )
+    of_agreement = {a: extra.get(close.fit.frame.series.iloc[i], 0.0) for i, a in close.agreement_of.items()}
+    extra = pd.concat([extra[~extra.index.duplicated()], pd.Series(of_agreement, dtype=float)])
     extra = extra[~extra.index.duplicated()]
-    out = set()
+    again = {(d.agreement or d.key) for d, _ in kept if d.rule_id in ("PER-01", "PER-09")}
+    out = _agreed_arrived(con, previous[~previous.series.isin(again)], agreements, close.m)
     for f in previous[previous.status.isin(["open", "acknowledged", "recurring"])].itertuples():
         months = [cases.month_number(p) for p in f.periods.split(",")]
         if f.rule_id in ("PER-01", "PER-09", "PER-03"):
@@ -161,6 +174,47 @@ def _corrected(previous: pd.DataFrame | None, kept: list[tuple[Draft, set[str]]]
         if f.rule_id in ("PER-06", "PER-02") and f.series in extra.index and extra[f.series] <= -0.8:
             out.add(f.finding_id)
     return out
+
+
+def _agreed_arrived(con: duckdb.DuckDBPyConnection, previous: pd.DataFrame, agreements: pd.DataFrame, m: int) -> set[str]:
+    """Return the open findings on agreements of which as many occasions have been booked by now as have fallen due since.
+
+    A row of the agreement's account and party (or counterparty) counts as many occasions as it holds whole amounts.
+    """
+    open_ = previous[
+        previous.status.isin(["open", "acknowledged", "recurring"])
+        & previous.rule_id.isin(["PER-01", "PER-09"])
+        & previous.agreement.astype(bool)
+    ]
+    if open_.empty or agreements.empty:
+        return set()
+    first = open_.periods.str.split(",").str[0].map(cases.month_number)
+    one = open_.expected_amount.astype(float) / open_.periods.str.count(",").add(1)
+    cadence = open_.agreement.map(agreements.assign(name=agreements.agreement_id.astype(str)).groupby("name").cadence.first())
+    asked = pd.DataFrame(
+        {
+            "finding_id": open_.finding_id,
+            "unit": open_.unit_code,
+            "account": open_.account,
+            "party": open_.party.fillna(""),
+            "cp": open_.counterparty.fillna(""),
+            "first_m": first,
+            "kr": one,
+            "due": (m - first) // cadence.fillna(1).clip(lower=1).astype(int) + 1,
+        }
+    )
+    con.register("f_asked", asked[asked.kr != 0])
+    got = con.execute(
+        """
+        select a.finding_id from f_asked as a
+        inner join f_line as l on l.unit = a.unit and l.account = a.account and l.m >= a.first_m and not l.interim
+            and case when a.party <> '' then l.party = a.party when a.cp <> '' then l.cp = a.cp else true end
+        where round(l.kr / a.kr) <> 0 and abs(l.kr / a.kr / round(l.kr / a.kr) - 1) <= 0.12
+        group by a.finding_id, a.due having sum(round(l.kr / a.kr)) >= a.due - 0.5
+        """
+    ).fetchall()
+    con.unregister("f_asked")
+    return {ident for (ident,) in got}
 
 
 def _evidence(con: duckdb.DuckDBPyConnection, kept: list[tuple[Draft, set[str]]]) -> pd.DataFrame:

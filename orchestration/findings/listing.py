@@ -11,7 +11,7 @@ import duckdb
 import pandas as pd
 
 from orchestration.errors import SettingsError, Text
-from orchestration.findings.run import EVIDENCE, FINDINGS
+from orchestration.findings.run import EVIDENCE, FINDINGS, RANK
 from orchestration.publish import SCHEMA
 from orchestration.settings import Settings
 
@@ -55,7 +55,7 @@ def list_findings(
         if not everything:
             condition += " and status in ('open', 'recurring', 'acknowledged')"
         findings = con.execute(
-            f"select * from {SCHEMA}.{FINDINGS} where {condition} order by abs(effect_period) desc, finding_id",  # noqa: S608
+            f"select * from {SCHEMA}.{FINDINGS} where {condition} order by {RANK}",  # noqa: S608
             parameters,
         ).df()
         evidence = con.execute(

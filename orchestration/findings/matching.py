@@ -32,6 +32,7 @@ class Close:
     final: np.ndarray
     deficits: pd.DataFrame
     explained: set[int] = field(default_factory=set)
+    agreement_of: dict[int, str] = field(default_factory=dict)  # series index: the agreement that it surely is
 
     @property
     def m(self) -> int:

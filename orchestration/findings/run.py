@@ -28,17 +28,22 @@ from expectations.rules import Thresholds, thresholds
 from orchestration.errors import Text
 from orchestration.findings import answers as said
 from orchestration.findings import known
+from orchestration.periods import add_months
 from orchestration.publish import SCHEMA, Mart, finished_build, reporting_path, warehouse_path, write_table
 from orchestration.settings import Settings
 
 FINDINGS, EVIDENCE, RESTATEMENT = "findings", "finding_evidence", "restatement"
 TABLES = (FINDINGS, EVIDENCE, RESTATEMENT)
+#: The order of every list: what changes a result before what only changes how the budget lies over the year, then kronor.
+RANK = "rule_id = 'PER-04', abs(effect_period) desc, abs(booked_amount - expected_amount) desc, finding_id"
 
 Progress = Callable[[str, int, int], None]
 _HASH = b"avvik.close"
 #: Rules whose findings are news of one close, and those whose findings matter within their fiscal year only.
 _TOLD_ONCE = ("PER-10",)
 _WITHIN_YEAR = ("PER-02", "PER-04", "PER-05")
+#: Closes of the new fiscal year in which the old year's accounts are still being made up.
+_YEAR_END_MONTHS = 2
 _EVIDENCE_COLUMNS = ["finding_id", "load_id", "source_file", "source_row", "role", "amount"]
 
 
@@ -163,13 +168,24 @@ def _still_matters(findings: pd.DataFrame, period: str, fiscal_year_start: int) 
     """Leave out what is carried along and nobody can do anything about any more; it stands in the closes that told it.
 
     News of what changed in published figures is told once. Errors of period and profile (PER-02, PER-04, PER-05) matter in their
-    fiscal year. What is missing, doubled, one-sided or wrong stays until it is corrected or answered.
+    fiscal year, while they move its year to date; a question until its year's accounts are closed; what has been corrected is
+    told to the end of the year in which it was. What is asserted to be missing, doubled, one-sided or wrong stays until it is
+    corrected or answered.
     """
     year = f"{int(period[:4]) - (int(period[5:]) < fiscal_year_start)}-{fiscal_year_start:02d}"
     carried = findings.last_seen < period
     told = findings.rule_id.isin(_TOLD_ONCE)
-    past = findings.rule_id.isin(_WITHIN_YEAR) & (findings.periods.str.split(",").str[-1] < year)
-    return findings[~(carried & (told | past))].reset_index(drop=True)
+    before = findings.periods.str.split(",").str[-1] < year
+    closed = (findings.tier == "fråga") & (period >= add_months(year, _YEAR_END_MONTHS))
+    past = before & (findings.rule_id.isin(_WITHIN_YEAR) | closed)
+    done = (findings.status == "corrected") & (findings.last_seen < year)
+    # Booked too early: right when its month is there. Booked late within the year: right in the year to date already.
+    moved = findings.rule_id.isin(("PER-02", "PER-05"))
+    reached = (findings.expected_date.fillna("9999-12") > findings.last_seen) & (
+        findings.expected_date.fillna("9999-12") <= period
+    )
+    in_time = moved & (reached | (findings.effect_period == 0))
+    return findings[~(carried & (told | past | done | in_time))].reset_index(drop=True)
 
 
 def _code() -> str:

@@ -42,13 +42,17 @@ def recurring(
     agreements: pd.DataFrame,
     ended_units: set[str],
     fiscal_first: int,
-    told: set[str],
+    told: dict[str, int],
 ) -> list[Draft]:
-    """Return the drafts of one close for every regular series and agreement."""
+    """Return the drafts of one close for every regular series and agreement.
+
+    told: the series and agreements that an open finding says are missing, and the first month of it.
+    """
     m = close.m
     refs = con.execute("select * from f_words").df()
     pairs = register.match(agreements, close.due, refs, m)
     agreement_of = dict(zip(pairs.i[pairs.sure], pairs.a[pairs.sure], strict=True))
+    close.agreement_of = {int(i): str(agreements.agreement_id[a]) for i, a in agreement_of.items()}
     expected, left = matching.consume(close)
     expected = expected.merge(refs, on="sid", how="left")
     left = matching.cancel_pairs(left)
@@ -59,11 +63,11 @@ def recurring(
     wanted, left, sign_drafts = _signs(close, wanted, left)
     out += sign_drafts
     wanted = wanted[wanted.state == "missing"]
-    wanted = _register_only(close, agreements, set(pairs.a), wanted, left)
+    wanted = _register_only(close, agreements, set(pairs.a), wanted, told)
     wanted = matching.explain(close, wanted, left)
     used = set(wanted.row_id[wanted.row_id >= 0])
     close.explained |= used
-    out += _missing(close, wanted[wanted.why == ""], agreements, ended_units, told, base=matching.base_rate(close))
+    out += _missing(close, wanted[wanted.why == ""], agreements, ended_units, told, fiscal_first, base=matching.base_rate(close))
     out += _over(close, expected, left[~left.rid.isin(close.explained)], fiscal_first, told)
     return out
 
@@ -78,13 +82,17 @@ def _rule_for(direction: int) -> str:
 
 
 def _register_only(
-    close: matching.Close, agreements: pd.DataFrame, matched: set[int], wanted: pd.DataFrame, left: pd.DataFrame
+    close: matching.Close, agreements: pd.DataFrame, matched: set[int], wanted: pd.DataFrame, told: dict[str, int]
 ) -> pd.DataFrame:
     """Add agreements due in the month that no learnt series carries and no row of the last cadence could be."""
     m, con = close.m, close.con
     due = register.due_now(agreements, matched, m)
     if due.empty:
         return wanted
+    if (due.other_unit != "").any():
+        code = _code_of_unit(con).to_dict()
+        named = pd.Series([code.get(unit, "") for unit in due.other_unit], index=due.index)
+        due["cp"] = due.cp.where(due.other_unit == "", named)
     rows = con.execute(
         "select unit, account, line, cp, party, ref, aref, stem, m, kr from f_line where m > ? and not interim", [m - 14]
     ).df()
@@ -99,6 +107,8 @@ def _register_only(
     gone = (pair.party == "") & (pair.ref == "") | (pair.a.map(own).fillna(0) < m - 12)
     tolerance = np.where(gone, 0.3, 0.12)
     near = ((along / pair.expected - 1).abs() < tolerance) & (pair.account == pair.account_r)
+    # What is sold to another unit is another agreement.
+    near &= (pair.other_unit == "") | (pair.cp == "") | (pair.cp_r == "") | (pair.cp == pair.cp_r)
     cadence = pair.cadence.fillna(1)
     hit = (along > 0) & (same | near)
     # A row of two, three, four or six occasions covers as many: the billing has become slower than the register says.
@@ -112,8 +122,11 @@ def _register_only(
     need = due[~due.index.isin(present)]
     seen = habit.reindex(need.index).fillna(0)
     life = (m - need.from_m).clip(upper=12) / need.cadence.fillna(1)
-    # Never booked though due many times: the register is as likely wrong as the ledger, unless the agreement is young.
-    need = need[(seen >= 0.5 * life.clip(lower=1)) | (life <= 3)]
+    # Never booked though due many times: the register is as likely wrong as the ledger, unless the agreement is young or was
+    # when it was first asked about.
+    asked = pd.Series([told.get(str(name), np.nan) for name in need.agreement_id], index=need.index, dtype=float)
+    asked_young = (asked - need.from_m) / need.cadence.fillna(1) <= 3
+    need = need[(seen >= 0.5 * life.clip(lower=1)) | (life <= 3) | asked_young]
     if need.empty:
         return wanted
     extra = pd.DataFrame(
@@ -137,10 +150,11 @@ def _register_only(
             "agreement_row": need.index,
             "internal": need.other_unit != "",
             "series": "",
-            "last_m": pair[hit].groupby("a").m.max().reindex(need.index).fillna(m - need.cadence.fillna(1)).to_numpy(),
+            # Never booked: due since it began.
+            "last_m": pair[hit].groupby("a").m.max().reindex(need.index).fillna(need.from_m - need.cadence.fillna(1)).to_numpy(),
         }
     )
-    blank = extra.cp == ""
+    blank = (extra.cp == "") & ~extra.internal
     if blank.any():
         usual = (
             con.execute(
@@ -155,6 +169,30 @@ def _register_only(
         extra.loc[blank, "cp"] = [usual.get((u, a), "") for u, a in zip(extra.unit[blank], extra.account[blank], strict=True)]
     extra["line"] = [_line_like(close, u, a, d) for u, a, d in zip(extra.unit, extra.account, extra.dir, strict=True)]
     return pd.concat([wanted, extra], ignore_index=True)
+
+
+def _code_of_unit(con: duckdb.DuckDBPyConnection) -> pd.Series:
+    """Return the counterparty code by which the others name each unit, as internal trade has it in the last month they did."""
+    return (
+        con.execute(
+            """
+            with named as (
+                select b.unit, s.cp, s.m from f_int_pair as p
+                inner join f_int as s on p.seller = s.rid inner join f_int as b on p.buyer = b.rid
+                union all
+                select s.unit, b.cp, b.m from f_int_pair as p
+                inner join f_int as s on p.seller = s.rid inner join f_int as b on p.buyer = b.rid
+            ), ranked as (
+                select unit, cp, row_number() over (partition by unit order by m desc, count(*) desc, cp) as place
+                from named where cp <> '' group by unit, cp, m
+            )
+            select unit, cp from ranked where place = 1
+            """
+        )
+        .df()
+        .set_index("unit")
+        .cp
+    )
 
 
 def _line_like(close: matching.Close, unit: str, account: str, direction: int) -> str:
@@ -238,15 +276,23 @@ def _signs(close: matching.Close, wanted: pd.DataFrame, left: pd.DataFrame) -> t
 
 
 def _missing(
-    close: matching.Close, open_: pd.DataFrame, agreements: pd.DataFrame, ended_units: set[str], told: set[str], base: float
+    close: matching.Close,
+    open_: pd.DataFrame,
+    agreements: pd.DataFrame,
+    ended_units: set[str],
+    told: dict[str, int],
+    fiscal_first: int,
+    base: float,
 ) -> list[Draft]:
     """PER-01 and PER-09 after the innocent explanations that need no other row: end, final invoice, other cadence, early."""
     th, m, t, fit = close.th, close.m, close.t, close.fit
     out: list[Draft] = []
     if open_.empty:
         return out
+    out_of_budget = _out_of_budget(con=close.con, fiscal_first=fiscal_first)
+    traded_on = _traded_on(close.con, m)
     together = open_[open_.party != ""].groupby(["unit", "party"]).size()
-    by_unit = open_.groupby("unit").size()
+    by_unit = open_[open_.i >= 0].groupby("unit").size()  # what is new in the register says nothing about what the unit did
     due_by_unit = close.due[close.due.due].groupby("unit").size()
     coarse = np.flatnonzero(fit.frame.grain == "base")
     base_rows = dict(zip(fit.frame.base.iloc[coarse], coarse, strict=True))
@@ -264,7 +310,7 @@ def _missing(
             near = [p for p in (price, price * share) if p > 0 and abs(np.log(p / expected)) < 2 * x.scale]
             agreed = near[0] if near else expected
         run, last_j, known = 1, None, False
-        if x.unit in ended_units or by_unit[x.unit] >= max(4, 0.6 * due_by_unit.get(x.unit, 0)):
+        if x.unit in ended_units or by_unit.get(x.unit, 0) >= max(4, 0.6 * due_by_unit.get(x.unit, 0)):
             continue  # the unit has closed or moved whole
         if agreement is not None and agreement.to_m < m:
             same = agreements[
@@ -311,6 +357,10 @@ def _missing(
                 if ahead >= run + 0.7 and x.cadence <= 2:
                     continue  # the last posting covered this month as well: quarterly in advance, or booked early
             known = x.series in told or (agreement is not None and str(agreement.agreement_id) in told)
+            if agreement is None and not known and (x.unit, x.account, x.cp) in out_of_budget:
+                continue  # the year's budget says that it has ended
+            if last_j is not None and (x.series, close.m0 + last_j) in traded_on:
+                continue  # a reorganisation has given one of the two another code
             if run > 1 and not known and (told or (agreement is None and run > (3 if x.cadence == 1 else 1))):
                 continue  # explained when it first failed to come, or silent for long before anybody looked
             window = slice(max(0, t - int(x.cadence) + 1), t + 1)
@@ -324,8 +374,13 @@ def _missing(
                     if 0.6 <= rest / expected <= 1.5:
                         continue
         else:
-            known = agreement is not None and str(agreement.agreement_id) in told
+            name = str(agreement.agreement_id) if agreement is not None else ""
+            known = name in told
             run = max(1, int((m - x.last_m) // max(1, x.cadence)))
+            if known:  # an open finding goes on from its own first month
+                run = min(run, max(1, (m - told[name]) // int(x.cadence) + 1))
+            else:  # earlier months were explained when they were closed, or lie before the first close
+                run = 1 if told else min(run, max(1, 12 // int(x.cadence)))
             first_missing = t - (run - 1) * int(x.cadence)
         rule = _rule_for(sign)
         hits = int(x.hits)
@@ -334,7 +389,8 @@ def _missing(
             # An agreement that failed before without anybody telling may have ended outside the register.
             chance = 0.97 if run == 1 or known or m - agreement.from_m <= 3 else 0.6
             if i < 0 and hits == 0:
-                chance = 0.7  # a new agreement may start later than it says
+                # A new agreement may start later than it says; due twice and asked about once, it is late.
+                chance = 0.92 if known and run >= 2 else 0.7
         else:
             if x.party and together.get((x.unit, x.party), 1) > 1:
                 chance *= 0.6
@@ -380,8 +436,9 @@ def _missing(
                 months,
                 amount * len(months),
                 0.0,
-                amount * len(months),
-                0.0 if tier == "fel" else amount,
+                amount * sum(mm >= fiscal_first for mm in months),
+                # Asserted: it will come, and what it holds of earlier years is this year's one-off.
+                amount * sum(mm < fiscal_first for mm in months) if tier == "fel" else amount,
                 round(float(chance), 2),
                 f"{month_name(m)}: väntat belopp enligt {source[0]} är varken bokfört eller upplupet",
                 f"{month_name(m)}: the amount expected from {source[1]} is neither booked nor accrued",
@@ -396,7 +453,90 @@ def _missing(
     return out
 
 
-def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fiscal_first: int, told: set[str]) -> list[Draft]:
+def _out_of_budget(con: duckdb.DuckDBPyConnection, fiscal_first: int) -> set[tuple[str, str, str]]:
+    """Return unit, account and counterparty that last year's budget had and this year's, which is as detailed, has not."""
+    columns = {
+        name
+        for (name,) in con.execute(
+            "select column_name from information_schema.columns where table_name = 'int_amount'"
+        ).fetchall()
+    }
+    if not {"account", "counterparty", "unit_code"} <= columns:
+        return set()
+    year = "cast(substr(period, 1, 4) as integer) * 12 + cast(substr(period, 6, 2) as integer) - 1"
+    rows = con.execute(
+        f"""
+        with budget as (
+            select unit_code, account, counterparty, {year} >= ? as is_now, sum(abs(amount)) as kr
+            from int_amount
+            where amount_type = 'budget' and account is not null and counterparty is not null and counterparty <> ''
+                and {year} >= ? - 12 and {year} < ? + 12
+            group by all having sum(abs(amount)) > 0
+        )
+        select b.unit_code, b.account, b.counterparty from budget as b
+        where not b.is_now
+            and not exists (
+                select 1 from budget as n where n.is_now and n.unit_code = b.unit_code and n.account = b.account
+                    and n.counterparty = b.counterparty
+            )
+            and exists (select 1 from budget as n where n.is_now and n.unit_code = b.unit_code)
+        """,  # noqa: S608 - an expression of this module
+        [fiscal_first, fiscal_first, fiscal_first],
+    ).fetchall()
+    ended = {(unit, account, cp) for unit, account, cp in rows}
+    sides: dict[tuple[str, str, str], set[tuple[str, str, str]]] = {}
+    for mine, theirs in _trades(con):
+        sides.setdefault(mine, set()).add(theirs)
+    return ended | {mine for mine, theirs in sides.items() if theirs <= ended}  # the other side of it has ended as well
+
+
+def _trades(con: duckdb.DuckDBPyConnection) -> list[tuple[tuple[str, str, str], tuple[str, str, str]]]:
+    """Return the places (unit, account, counterparty) that have traded with each other, both ways."""
+    pairs = con.execute(
+        "select distinct s.unit, s.account, s.cp, b.unit, b.account, b.cp from f_int_pair as p "
+        "inner join f_int as s on p.seller = s.rid inner join f_int as b on p.buyer = b.rid"
+    ).fetchall()
+    both = [((row[0], row[1], row[2]), (row[3], row[4], row[5])) for row in pairs]
+    return both + [(theirs, mine) for mine, theirs in both]
+
+
+def _traded_on(con: duckdb.DuckDBPyConnection, m: int) -> set[tuple[str, int]]:
+    """Return series and last month of internal trade that goes on under another code.
+
+    The same two units' accounts have as many matching items in month `m` as in that month: one of them is named by another
+    code since (a reorganisation), perhaps at another price.
+    """
+    rows = con.execute(
+        """
+        with item as (
+            select s.m, s.unit, s.account, s.fine, s.base, b.unit as o_unit, b.account as o_account
+            from f_int_pair as p inner join f_int as s on p.seller = s.rid inner join f_int as b on p.buyer = b.rid
+            union all
+            select b.m, b.unit, b.account, b.fine, b.base, s.unit, s.account
+            from f_int_pair as p inner join f_int as s on p.seller = s.rid inner join f_int as b on p.buyer = b.rid
+        ), total as (
+            select unit, account, o_unit, o_account, m, count(*) as n from item group by all
+        ), place as (
+            select fine as series, unit, account, o_unit, o_account, m from item
+            union
+            select base, unit, account, o_unit, o_account, m from item
+        )
+        select place.series, place.m
+        from place
+        inner join total as then_ on place.unit = then_.unit and place.account = then_.account
+            and place.o_unit = then_.o_unit and place.o_account = then_.o_account and place.m = then_.m
+        left join total as now_ on place.unit = now_.unit and place.account = now_.account
+            and place.o_unit = now_.o_unit and place.o_account = now_.o_account and now_.m = ?
+        group by place.series, place.m having min(coalesce(now_.n, 0) - then_.n) >= 0
+        """,
+        [m],
+    ).fetchall()
+    return {(series, last) for series, last in rows}
+
+
+def _over(
+    close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fiscal_first: int, told: dict[str, int]
+) -> list[Draft]:
     """More than was due: earlier months in one go (PER-02), a late or early row (PER-05), or a double (PER-06)."""
     th, m, t, fit = close.th, close.m, close.t, close.fit
     out: list[Draft] = []
@@ -444,6 +584,8 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
             lacking = 0.0
         if lacking >= 0.65 and first_open >= 0 and k >= 0.6 and i in booked_unnamed:
             lacking = 0.0
+        if rows is not None and rows.sf.notna().all() and rows.sf.min() >= m and t - first_open > 3:
+            lacking = 0.0  # the hole is old, and each row says itself that it is for this month
         if lacking >= 0.65 and first_open >= 0 and k <= lacking + max(tolerance, 0.35) and k >= (0.75 if rows is None else 0.6):
             months = [close.m0 + j for j in range(first_open, t) if fit.history[i, j] == -1][-max(1, round(k)) :]
             prior = [mm for mm in months if mm < fiscal_first]
@@ -476,7 +618,7 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
                     [*months, m],
                     sign * want,
                     sign * (own or 0.0) + (sign * float(rows.along.sum()) if rows is not None else 0.0),
-                    -sign * extra,
+                    -sign * extra * len(prior) / max(1, len(months)),  # the year to date holds the year's own months rightly
                     -sign * extra * len(prior) / max(1, len(months)),
                     0.5 if quarterly else 0.95,
                     f"{len(months)} tidigare månad(er) bokförd(a) i {month_name(m)}" + (", därav föregående år" if prior else ""),
@@ -584,6 +726,8 @@ def _over(close: matching.Close, expected: pd.DataFrame, left: pd.DataFrame, fis
             exact = abs(r.kr - b.kr) < 0.005
             if not same_text and not same_ref:
                 continue  # another thing from the same supplier
+            if not (exact or same_ref or no_ref) and r.ref and b.ref and abs(r.kr - b.kr) > 0.05 * abs(b.kr):
+                continue  # another number and another amount: another invoice
             sure = same_ref or exact or (no_ref and same_text)
             tier = "fel" if sure and (x.scale < 0.3 or exact) else "fråga"
             if x.scale > 0.08 and not exact and not same_ref:
