@@ -1,8 +1,8 @@
 """Gallring: removing HR detail that is older than a day from everything avvik keeps, and proving it gone.
 
 What belongs here: which HR rows lie before a day, their removal from `raw/` and from what was derived from it, the mark that
-keeps them from being read in again, and the proof. What does not: the sums per unit and month, which stay
-(`people.costs.freeze_before`), and the user's own files in the inbox, which are named so that the user can remove them.
+keeps them from being read in again, and the proof. What does not: the sums per unit and month, which stay as they were
+(`people.costs.freeze_before`, `settle`), and the user's own files in the inbox, which are named so that the user can remove them.
 
 A row lies before the day when its last day does: an absence or employment that went on is kept whole. A row without a last day
 ends where a later delivery says so: an open absence with the later version of it, and all rows of a register (positions,
@@ -17,7 +17,12 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
+import sqlite3
+import subprocess
+import zipfile
 from collections.abc import Iterable, Iterator
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -65,7 +70,9 @@ class Purge:
     rejects_emptied: int = 0
     removed: list[str] = field(default_factory=list)  # files and folders
     searched: int = 0  # files
-    inbox: list[str] = field(default_factory=list)  # the user's own files with the same detail
+    unsearched: list[str] = field(default_factory=list)  # files that cannot be opened here, and why
+    inbox: list[str] = field(default_factory=list)  # the user's own files of deliveries before the day
+    inbox_newer: list[str] = field(default_factory=list)  # the user's own later files that hold older detail too
     problems: list[str] = field(default_factory=list)
 
 
@@ -91,7 +98,7 @@ def purge(settings: Settings, before: date, *, confirmed: bool) -> Purge:
     kept: set[str] = set()
     touched: set[str] = set()
     if confirmed:
-        from orchestration.people.costs import freeze_before
+        from orchestration.people.costs import freeze_before, settle
 
         freeze_before(settings, f"{before:%Y-%m}")
         register.replace_file(settings.raw / MARK, json.dumps({"before": before.isoformat()}).encode())
@@ -116,11 +123,14 @@ def purge(settings: Settings, before: date, *, confirmed: bool) -> Purge:
     result.rejects_emptied = _empty_rejects(settings, loads, before, confirmed)
     if confirmed:
         _record(settings, loads, before, touched)
-        result.removed = _remove_derived(settings, lost)
-    result.inbox = sorted(
-        {load.file_name for load in loads if load.load_id in touched and (settings.inbox / load.file_name).exists()}
-    )
-    _prove(settings, result, loads, later, lost)
+        settle(settings)
+        result.removed = _remove_derived(settings, gone | kept)
+    yours = [
+        load for load in loads if (load.load_id in touched or load.purged_before) and (settings.inbox / load.file_name).exists()
+    ]
+    result.inbox = sorted({load.file_name for load in yours if f"{load.delivery}-01" < before.isoformat()})
+    result.inbox_newer = sorted({load.file_name for load in yours} - set(result.inbox))
+    _prove(settings, result, loads, later, lost, kept)
     return result
 
 
@@ -344,8 +354,8 @@ def _counted(entity: str, path: Path, was: EntityRows) -> EntityRows:
     return EntityRows(rows.height, amount, min(months), max(months), months)
 
 
-def _remove_derived(settings: Settings, lost: set[str]) -> list[str]:
-    """Remove the working databases, and older publications that name anybody who is gone."""
+def _remove_derived(settings: Settings, names: set[str]) -> list[str]:
+    """Remove the working databases, and older publications that name anybody."""
     from orchestration.publish import begin_build, current_publication
 
     removed = [f"warehouse/{path.name}" for path in sorted(settings.warehouse.glob("*.duckdb"))]
@@ -356,15 +366,14 @@ def _remove_derived(settings: Settings, lost: set[str]) -> list[str]:
     for folder in sorted(publications.iterdir()) if publications.is_dir() else []:
         if current is not None and folder.name == current.publication_id:
             continue
-        if any(_holds(path, lost) for path in folder.rglob("*") if path.is_file()):
-            _remove_folder(folder)
-            removed.append(f"publications/{folder.name}")
+        with suppress(_CannotOpen):  # the proof tells of it
+            if any(_holds(path, names) for path in folder.rglob("*") if path.is_file()):
+                _remove_folder(folder)
+                removed.append(f"publications/{folder.name}")
     return removed
 
 
 def _remove_folder(folder: Path) -> None:
-    import shutil
-
     for path in [folder, *folder.rglob("*")]:  # a publication is sealed: read-only
         path.chmod(0o700 if path.is_dir() else 0o600)
     shutil.rmtree(folder)
@@ -373,8 +382,8 @@ def _remove_folder(folder: Path) -> None:
 # ---------------------------------------------------------------- proof
 
 
-def _prove(settings: Settings, result: Purge, loads: list[Load], later: pl.DataFrame, lost: set[str]) -> None:
-    """Count again from the files, and search everything that avvik keeps for those who are gone."""
+def _prove(settings: Settings, result: Purge, loads: list[Load], later: pl.DataFrame, lost: set[str], kept: set[str]) -> None:
+    """Count again from the files, and search everything that avvik keeps: raw/ for those who are gone, the rest for anybody."""
     loads = register.read_loads(settings)
     for count in result.tables:
         for path in _parts(settings, count.table):
@@ -385,30 +394,72 @@ def _prove(settings: Settings, result: Purge, loads: list[Load], later: pl.DataF
             result.problems.append(f"raw/{count.table}: {count.old_left}")
     if not result.done:
         return
-    inbox = settings.inbox.resolve()
+    inbox, raw = settings.inbox.resolve(), settings.raw.resolve()
     for path in sorted(settings.home.rglob("*")):
         if not path.is_file() or path.is_symlink() or path.resolve().is_relative_to(inbox):
             continue
+        name = str(path.relative_to(settings.home))
+        try:
+            found = _holds(path, lost if path.resolve().is_relative_to(raw) else lost | kept)
+        except _CannotOpen as error:
+            result.unsearched.append(f"{name} ({error})")
+            continue
         result.searched += 1
-        if _holds(path, lost):
-            result.problems.append(str(path.relative_to(settings.home)))
+        if found:
+            result.problems.append(name)
+
+
+class _CannotOpen(Exception):
+    """A file whose content cannot be searched here."""
 
 
 def _holds(path: Path, names: set[str]) -> bool:
-    """Tell whether a file holds any of the pseudonyms, also inside Parquet and DuckDB, which are compressed."""
+    """Tell whether a file holds any of the pseudonyms, also inside what is compressed: Parquet, DuckDB, Excel and zip, PDF.
+
+    Raises:
+        _CannotOpen: the file is damaged, or a PDF and there is no pdftotext.
+    """
     if not names:
         return False
-    if path.suffix == ".parquet":
-        return any(_in_table(pa.Table.from_batches([batch]), names) for batch in pq.ParquetFile(path).iter_batches(_BATCH))
-    if path.suffix == ".duckdb":
-        with duckdb.connect(str(path), read_only=True) as connection:
-            for schema, table in connection.execute("select schema_name, table_name from duckdb_tables()").fetchall():
-                name = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, table))
-                reader = connection.execute(f"select * from {name}").fetch_record_batch(_BATCH)  # noqa: S608
-                if any(_in_table(pa.Table.from_batches([batch]), names) for batch in reader):
-                    return True
-        return False
-    return any(found.decode() in names for found in _PSEUDONYM.findall(path.read_bytes()))
+    try:
+        if path.suffix == ".parquet":
+            return any(_in_table(pa.Table.from_batches([batch]), names) for batch in pq.ParquetFile(path).iter_batches(_BATCH))
+        if path.suffix == ".duckdb":
+            with duckdb.connect(str(path), read_only=True) as connection:
+                for schema, table in connection.execute("select schema_name, table_name from duckdb_tables()").fetchall():
+                    name = ".".join('"' + part.replace('"', '""') + '"' for part in (schema, table))
+                    reader = connection.execute(f"select * from {name}").to_arrow_reader(_BATCH)  # noqa: S608
+                    if any(_in_table(pa.Table.from_batches([batch]), names) for batch in reader):
+                        return True
+            return False
+        return any(found.decode() in names for content in _contents(path) for found in _PSEUDONYM.findall(content))
+    except (pa.ArrowException, duckdb.Error, sqlite3.DatabaseError, zipfile.BadZipFile, NotImplementedError) as error:
+        raise _CannotOpen(type(error).__name__) from error
+
+
+def _contents(path: Path) -> Iterator[bytes]:
+    """Yield what is in a file: its bytes, and what an SQLite database, a zip file (Excel) or a PDF holds."""
+    content = path.read_bytes()
+    yield content
+    if content.startswith(b"SQLite format 3\0"):
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as connection:
+            for (table,) in connection.execute("select name from sqlite_master where type = 'table'").fetchall():
+                quoted = '"' + table.replace('"', '""') + '"'
+                for row in connection.execute(f"select * from {quoted}"):  # noqa: S608
+                    yield "\n".join(value for value in row if isinstance(value, str)).encode()
+                    yield from (value for value in row if isinstance(value, bytes))
+    elif content.startswith(b"PK"):
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.namelist():
+                yield archive.read(member)
+    elif content.startswith(b"%PDF"):
+        tool = shutil.which("pdftotext")
+        if tool is None:
+            raise _CannotOpen("pdftotext?")
+        done = subprocess.run([tool, "-q", str(path), "-"], capture_output=True, check=False, timeout=120)
+        if done.returncode:
+            raise _CannotOpen(f"pdftotext {done.returncode}")
+        yield done.stdout
 
 
 def _in_table(table: pa.Table, names: set[str]) -> bool:
@@ -452,20 +503,37 @@ def printed(result: Purge) -> list[str]:
     else:
         done = Text(
             sv=f"{result.pseudonyms} pseudonymer finns i ingen rad längre, {result.rejects_emptied} avvisade rader tömda. Sökt i "
-            f"{result.searched} filer efter dem. Borttaget i övrigt: {', '.join(result.removed) or 'inget'}.",
+            f"{result.searched} filer: efter dem i raw/, efter alla i övrigt. "
+            f"Borttaget i övrigt: {', '.join(result.removed) or 'inget'}.",
             en=f"{result.pseudonyms} pseudonyms are in no row any more, {result.rejects_emptied} rejected rows emptied. Searched "
-            f"{result.searched} files for them. Removed besides: {', '.join(result.removed) or 'nothing'}.",
+            f"{result.searched} files: for them in raw/, for anybody elsewhere. "
+            f"Removed besides: {', '.join(result.removed) or 'nothing'}.",
         )
         proof = Text(sv=f"Bevisat: inget kvar före {day}.", en=f"Proved: nothing is left before {day}.")
+        if result.unsearched:
+            proof = Text(
+                sv=f"Bevisat för det som kan öppnas: inget kvar före {day}.",
+                en=f"Proved of what can be opened: nothing is left before {day}.",
+            )
         if result.problems:
             left = ", ".join(result.problems)
             proof = Text(sv=f"INTE bevisat. Kvar i: {left}", en=f"NOT proved. Left in: {left}")
         again = Text(sv="Kör avvik run för att bygga om lagret.", en="Run avvik run to build the warehouse anew.")
         lines += [str(done), str(proof), str(again)]
+    if result.unsearched:
+        closed = Text(sv="Inte sökt i, går inte att öppna här:", en="Not searched, cannot be opened here:")
+        lines += [str(closed), *(f"  {name}" for name in result.unsearched)]
     if result.inbox:
         yours = Text(
-            sv="Dina egna filer med samma uppgifter, som du själv tar bort:",
-            en="Your own files with the same detail, for you to remove:",
+            sv=f"Dina egna filer från före {day}, som du själv tar bort:",
+            en=f"Your own files from before {day}, for you to remove:",
         )
         lines += [str(yours), *(f"  inbox/{name}" for name in result.inbox)]
+    if result.inbox_newer:
+        yours = Text(
+            sv=f"Dina egna senare filer, som behövs men också har rader från före {day}. Ta bort raderna "
+            "eller byt mot en ny export:",
+            en=f"Your own later files, which are needed but have rows from before {day} too. Remove those rows or export anew:",
+        )
+        lines += [str(yours), *(f"  inbox/{name}" for name in result.inbox_newer)]
     return lines

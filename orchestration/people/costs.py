@@ -8,7 +8,8 @@ Method. Every day of a holder falls in one span of a position's plan, or outside
 `bridge.position_bridge`. A span that covers a part of a month counts with that part of the month's wage. Pay beside the position
 (hours beyond the degree, fees) is taken from the payroll by what its wage type is (`reference/pay_types.csv`). Rates are needed
 for the months of the ledger's outcome in which anybody is planned or employed, and for no others: what the rest of the year
-costs is reckoned with the last known rate, and said so.
+costs is reckoned with the last known rate, and said so. A month of the outcome whose rate nobody found has no figures at all; it
+is named in `assumption` with status missing, and a check warns of it.
 
 Everything is per unit as the register names it (own unit, not those above it). Cost +, steps favourable +, SEK.
 """
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from calendar import monthrange
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -47,6 +49,10 @@ FTE = pl.Decimal(18, 4)
 MISSING_UNIT = "(saknas)"
 #: Says which months are kept as they were written.
 FROZEN = "frozen.json"
+#: All sums as they were before a gallring, while it is under way.
+_KEPT = "kept"
+#: What removed rows mean for months after them (a quota that was used up, a relapse), added to what is reckoned from those left.
+_EFFECT = "effect"
 
 #: The tables that are written, with their columns. Those with a period are per own unit and month.
 TABLES: dict[str, dict[str, Any]] = {
@@ -104,6 +110,7 @@ TABLES: dict[str, dict[str, Any]] = {
         "source": pl.String,
         "note": pl.String,
     },
+    "hidden_group": {"fiscal_year": pl.Int64, "unit_code": pl.String, "group_code": pl.String},
     "personnel_account": {"account_from": pl.String, "account_to": pl.String, "role": pl.String},
 }
 
@@ -169,14 +176,29 @@ def people_costs(settings: Settings) -> dict[str, pl.DataFrame]:
     Months before `frozen_before` come from the tables as they were written last: their details are gone.
 
     Raises:
-        MissingRate: a PO rate, rule or base amount is missing for a month of the ledger in which it is needed; all are named.
-        SettingsError: an own reference file cannot be read.
+        SettingsError: an own reference file cannot be read, or a gallring was interrupted.
     """
+    if (derived_folder(settings) / _KEPT).exists():
+        raise SettingsError(
+            Text(
+                sv="En gallring avbröts. Kör samma avvik gallra … --yes igen; summorna från före den väntar.",
+                en="A gallring was interrupted. Run the same avvik gallra … --yes again; the sums from before it wait.",
+            )
+        )
+    tables = _reckoned(settings)
+    for name, effect in _read(settings, _EFFECT).items():
+        tables[name] = _added(name, tables[name], effect)
+    return tables
+
+
+def _reckoned(settings: Settings) -> dict[str, pl.DataFrame]:
+    """Return the tables as the rows that are left give them, and the frozen months."""
     options = settings.people
     staff = read_staff(settings.raw)
     window = ledger_window(settings)
     tables = {name: pl.DataFrame(schema=schema) for name, schema in TABLES.items()}
     tables["personnel_account"] = _frame("personnel_account", personnel_accounts(settings))
+    tables["hidden_group"] = _hidden_in_publication(settings)
     if window is not None and not (staff.positions.is_empty() and staff.employments.is_empty() and staff.payroll.is_empty()):
         tables |= _Reckoning(settings, options, staff, window).tables()
     before = frozen_before(settings)
@@ -198,9 +220,13 @@ def write_derived(settings: Settings, tables: dict[str, pl.DataFrame]) -> None:
 
 def read_derived(settings: Settings) -> dict[str, pl.DataFrame]:
     """Return the tables that were written last; those that are there and have today's columns."""
+    return _read(settings, "")
+
+
+def _read(settings: Settings, folder: str) -> dict[str, pl.DataFrame]:
     found = {}
     for name, schema in TABLES.items():
-        path = derived_folder(settings) / f"{name}.parquet"
+        path = derived_folder(settings) / folder / f"{name}.parquet"
         if path.exists():
             table = pl.read_parquet(path)
             if table.schema == pl.Schema(schema):
@@ -237,28 +263,103 @@ def personnel_accounts(settings: Settings) -> list[dict[str, Any]]:
 
 
 def freeze_before(settings: Settings, period: str) -> None:
-    """Keep what was written for the months before `period` as it is: their details are being removed (gallring).
+    """Keep the sums as they are now: the details of the months before `period` are being removed (gallring).
 
-    Call it before the rows are removed. A later call with an earlier month changes nothing.
+    Call it before the rows are removed, and `settle` after. Killed between the two, both are called again.
 
     Raises:
         SettingsError: nothing was written yet, so that removing the details would take the figures with them.
     """
-    if len(read_derived(settings)) < len(TABLES):
-        raise SettingsError(
-            Text(
-                sv="Summorna per enhet och månad är inte uträknade än. Kör avvik run först, så att siffrorna finns kvar.",
-                en="The sums per unit and month are not reckoned yet. Run avvik run first, so that the figures remain.",
+    folder = derived_folder(settings) / _KEPT
+    if not folder.exists():
+        if not {name for name in TABLES if "period" in TABLES[name]} <= set(read_derived(settings)):
+            raise SettingsError(
+                Text(
+                    sv="Summorna per enhet och månad är inte uträknade än. Kör avvik run först, så att siffrorna finns kvar.",
+                    en="The sums per unit and month are not reckoned yet. Run avvik run first, so that the figures remain.",
+                )
             )
-        )
+        tables = people_costs(settings)
+        write_derived(settings, tables)
+        temporary = folder.with_name(f".{_KEPT}.tmp")
+        temporary.mkdir(exist_ok=True)
+        for name, table in tables.items():
+            if "period" in TABLES[name]:
+                table.write_parquet(temporary / f"{name}.parquet")
+        os.replace(temporary, folder)
     before = max(period, frozen_before(settings) or period)
     replace_file(derived_folder(settings) / FROZEN, json.dumps({"before": before}).encode())
+
+
+def settle(settings: Settings) -> None:
+    """After the removal: keep what the removed rows meant for later months, so that every sum is as it was, and write the sums.
+
+    What is kept is a difference per unit and month, as the sums are. Later corrections of later months count as always.
+    """
+    kept = derived_folder(settings) / _KEPT
+    before = _read(settings, _KEPT)
+    after = _reckoned(settings)
+    folder = derived_folder(settings) / _EFFECT
+    folder.mkdir(exist_ok=True)
+    for name, table in before.items():
+        numbers = _numbers(name)
+        negative = after[name].with_columns(-pl.col(number) for number in numbers)
+        effect = _summed(name, [table, negative]).filter(pl.any_horizontal(pl.col(number) != 0 for number in numbers))
+        temporary = folder / f".{name}.tmp"
+        effect.write_parquet(temporary)
+        os.replace(temporary, folder / f"{name}.parquet")
+    shutil.rmtree(kept)
+    write_derived(settings, people_costs(settings))
+
+
+def _numbers(name: str) -> list[str]:
+    return [column for column, type_ in TABLES[name].items() if type_ != pl.String]
+
+
+def _summed(name: str, parts: list[pl.DataFrame]) -> pl.DataFrame:
+    """Return parts of a table added up by its keys; null where every part is."""
+    keys = [column for column, type_ in TABLES[name].items() if type_ == pl.String]
+    told = [pl.when(pl.col(number).is_not_null().any()).then(pl.col(number).sum()).alias(number) for number in _numbers(name)]
+    return pl.concat(parts).group_by(keys, maintain_order=True).agg(told).cast(pl.Schema(TABLES[name])).select(list(TABLES[name]))
+
+
+def _added(name: str, table: pl.DataFrame, effect: pl.DataFrame) -> pl.DataFrame:
+    keys = [column for column, type_ in TABLES[name].items() if type_ == pl.String]
+    touched = table.join(effect, on=keys, how="semi")
+    added = _summed(name, [touched, effect]).filter(pl.any_horizontal(pl.col(number) != 0 for number in _numbers(name)))
+    return pl.concat([table.join(effect, on=keys, how="anti"), added]).sort(keys)
 
 
 def frozen_before(settings: Settings) -> str | None:
     """Return the first month whose HR details are still there, None where nothing was removed (gallring)."""
     path = derived_folder(settings) / FROZEN
     return str(json.loads(path.read_text(encoding="utf-8"))["before"]) if path.exists() else None
+
+
+def _hidden_in_publication(settings: Settings) -> pl.DataFrame:
+    """Return which groups the current publication hides: they stay hidden, see `groups`. None where the minimum has changed."""
+    from orchestration.dbt_runner import project_dir
+
+    paths = [settings.published / f"{mart}.parquet" for mart in ("fte", "sick_leave_kpi", "personnel_assumption")]
+    nothing = pl.DataFrame(schema=TABLES["hidden_group"])
+    if not all(path.exists() for path in paths):
+        return nothing
+    fte, kpi, assumption = (pl.read_parquet(path) for path in paths)
+    minimum = assumption.filter(pl.col("rule") == "small_group_minimum")["value"].to_list()
+    if minimum != [str(settings.people.small_group_minimum)]:
+        return nothing
+    measures = pl.read_csv(project_dir() / "seeds" / "sick_leave_measure.csv", columns=["measure", "group_code"])
+    groups = pl.concat(
+        [
+            fte.filter("is_suppressed").select("report_period", "unit_code", pl.lit("all").alias("group_code")),
+            kpi.filter("is_suppressed").join(measures, on="measure").select("report_period", "unit_code", "group_code"),
+        ]
+    ).unique()
+    years = {
+        period: int(fiscal_year_first(period, settings.fiscal_year_start)[:4]) for period in groups["report_period"].unique()
+    }
+    year = pl.col("report_period").replace_strict(years, default=None, return_dtype=pl.Int64).alias("fiscal_year")
+    return groups.select(year, "unit_code", "group_code").unique().sort("fiscal_year", "unit_code", "group_code")
 
 
 def _own(settings: Settings, path: Path | None) -> Path | None:
@@ -288,7 +389,8 @@ class _Reckoning:
         self.po_file = _own(settings, options.po_rates)
         self.sums = _Sums()
         self.excluded: list[pl.DataFrame] = [staff.excluded]
-        self.missing: dict[tuple[str, str], set[int]] = defaultdict(set)
+        self.missing: dict[tuple[str, str], set[int]] = defaultdict(set)  # years that lack a value, by its name and file
+        self.untold: set[str] = set()  # the months that have no figures for it
         self.assumptions: list[dict[str, Any]] = []
         self.bridges: dict[Any, Bridge] = {}
         self.po: dict[str, Decimal] = {}
@@ -299,13 +401,12 @@ class _Reckoning:
         held = self._held(plan)
         self.po = self._po(plan, held)
         absences = self._absences(held)
-        self._raise_missing()
         self._bridge(plan, held, absences)
         payroll = self._payroll(held)
         self._fte(plan, held, absences)
         people_month = self._people_month(held)
         self._assume(held)
-        return {
+        tables = {
             "people_month": people_month,
             "people_step": _frame(
                 "people_step",
@@ -320,6 +421,11 @@ class _Reckoning:
             "payroll_month": payroll,
             "people_excluded": pl.concat(self.excluded).sort("entity", "source_file", "source_row", nulls_last=True),
             "assumption": _frame("assumption", self.assumptions),
+        }
+        untold = sorted(self.untold)
+        return {
+            name: table.filter(~pl.col("period").is_in(untold)) if "period" in TABLES[name] else table
+            for name, table in tables.items()
         }
 
     # who holds what, by month
@@ -366,7 +472,9 @@ class _Reckoning:
             except MissingRate as error:
                 if period in self.window.needed or last_known is None:
                     self.missing[error.name, error.file].add(error.on.year)
+                    self.untold.add(period)
                     rates[period] = _ZERO
+                    last_known = None
                 else:
                     rates[period] = last_known
                     self._tell("po.coming", f"{last_known * 100:.2f}", period, "assumption", "", "PO inte känt: senast kända")
@@ -426,18 +534,27 @@ class _Reckoning:
             return absence_cost(spells, terms, rules=self.rules, schedule=schedule, employed_from=start)
         except MissingRate:
             pass
-        # Perhaps only the history lacks a value: what is needed is the months of the ledger.
-        first = self.window.first_day
-        needed = [
-            Spell(s.cause, max(s.start, first), min(s.end, self.window.as_of), s.extent, s.hours)
-            for s in spells
-            if s.end >= first and s.start <= self.window.as_of
-        ]
-        try:
-            return absence_cost(needed, terms, rules=self.rules, schedule=schedule, employed_from=start)
-        except MissingRate as error:
-            self.missing[error.name, error.file].add(error.on.year)
-            return []
+        # Perhaps only the history or the coming months lack a value: what is needed is the months of the ledger.
+        first, last = self.window.first_day, self.window.as_of
+        while first <= last:
+            needed = [
+                Spell(s.cause, max(s.start, first), min(s.end, last), s.extent, s.hours)
+                for s in spells
+                if s.end >= first and s.start <= last
+            ]
+            try:
+                return absence_cost(needed, terms, rules=self.rules, schedule=schedule, employed_from=start)
+            except MissingRate as error:
+                # No figures from that year on (what comes after it may go on from it), or, of the first year, until its end.
+                year = error.on.year
+                self.missing[error.name, error.file].add(year)
+                if year > first.year:
+                    last = date(year - 1, 12, 31)
+                    self.untold |= {month for month in self.window.months if month[:4] >= str(year)}
+                else:
+                    first = date(year + 1, 1, 1)
+                    self.untold |= {month for month in self.window.months if month[:4] <= str(year)}
+        return []
 
     def _spells(self) -> pl.DataFrame:
         """Return the resolved spells with `owner`, the employment that they are of."""
@@ -731,30 +848,17 @@ class _Reckoning:
 
     # what was assumed
 
-    def _raise_missing(self) -> None:
-        """Name every value that is missing with its years (no days: they would be those of somebody's absence)."""
-        if not self.missing:
-            return
+    def _tell_missing(self) -> None:
+        """Name every value that is missing, by year (no days: they would be those of somebody's absence)."""
         setting = {
             "po_rates.csv": "po_rates",
             "absence_rules.csv": "absence_rules",
             "price_base_amount.csv": "price_base_amounts",
         }
-        sv, en = [], []
         for (name, file), years in sorted(self.missing.items()):
-            told = ", ".join(map(str, sorted(years)))
-            where = f"people.{setting[file]}"
-            sv.append(
-                f"{name} för {told}: skriv värdet med källa i en egen fil med samma kolumner som {file} och ange den som {where}."
-            )
-            own = f"in a file of your own with the columns of {file}"
-            en.append(f"{name} for {told}: write the value with its source {own} and name it as {where}.")
-        raise MissingRate(
-            Text(
-                sv="Personalkostnaden kan inte räknas, det saknas " + " ".join(sv),
-                en="The personnel cost cannot be reckoned, what is missing is " + " ".join(en),
-            )
-        )
+            for year in sorted(years):
+                self._tell(name, "", f"{year}-01", "missing", file, f"people.{setting[file]}")
+                self.assumptions[-1]["valid_to"] = date(year, 12, 31)
 
     def _tell(self, rule: str, value: str, period: str, status: str, source: str, note: str) -> None:
         self.assumptions.append(
@@ -770,6 +874,7 @@ class _Reckoning:
         )
 
     def _assume(self, held: pl.DataFrame) -> None:
+        self._tell_missing()
         first, last = self.window.first_day, self.window.as_of
         for rule in self.rules.assumptions(first, last):
             self.assumptions.append(

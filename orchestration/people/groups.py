@@ -4,11 +4,12 @@ What belongs here: turning staff numbers and the organisation into one decision 
 cells (`privacy.suppress` does), and what is shown instead (the marts).
 
 One decision holds for all causes and all months of a fiscal year. Were it taken month by month, an accumulated figure less the
-one before it would be a hidden month; were it taken cause by cause, a total less the shown causes would be a hidden cause. What
-is left is the organisation: a unit less the units below it that are shown, and the unit's own staff, is a unit too. That is what
-`privacy.suppress` covers, with each unit's own staff as a part of its own. People are counted in the month with the fewest, and
-in one unit each. A unit whose parts changed during the year (reorganisation) is shown in two ways; where what differs between
-them is a small group, the unit is hidden.
+one before it would be a hidden month; were it taken cause by cause, a total less the shown causes would be a hidden cause. The
+same staff gives the same decision whatever the order of the rows, and what a publication hid stays hidden in that year: of two
+publications, one that hides A and B and one that hides A and C tell all three. What is left is the organisation: a unit less the
+units below it that are shown, and the unit's own staff, is a unit too. That is what `privacy.suppress` covers, with each unit's
+own staff as a part of its own. People are counted in the month with the fewest, and in one unit each. A unit whose parts changed
+during the year (reorganisation) is shown in two ways; where what differs between them is a small group, the unit is hidden.
 """
 
 from __future__ import annotations
@@ -34,25 +35,41 @@ SCHEMA = {
 Parents = Mapping[str, str | None]
 
 
-def hidden_groups(organisation: pl.DataFrame, employees: pl.DataFrame, people: pl.DataFrame, *, minimum: int) -> pl.DataFrame:
+def hidden_groups(
+    organisation: pl.DataFrame,
+    employees: pl.DataFrame,
+    people: pl.DataFrame,
+    *,
+    minimum: int,
+    hidden_before: pl.DataFrame | None = None,
+) -> pl.DataFrame:
     """Return one row per fiscal year, unit (every level) and group of people, and whether it is too small to be shown.
 
     organisation: fiscal_year, organisation_from, unit_code, parent_unit_code; every state in which a month of the year is
-    reported. employees: fiscal_year, period, unit_code, employees (own unit). people: fiscal_year, period, unit_code, sex,
-    age_group, people.
+    reported. employees: fiscal_year, period, unit_code, employees, filled_fte (own unit). people: fiscal_year, period, unit_code,
+    sex, age_group, people. hidden_before: fiscal_year, unit_code, group_code as they were hidden in the last publication.
     group_code: 'all', a sex ('F', 'M', '?') or an age group; '?age' for those without a year of birth.
     """
     rows: list[dict[str, object]] = []
-    for (year,), states in organisation.group_by("fiscal_year", maintain_order=True):
+    # Everybody is counted in one unit: who works in another one too is a group of one there, if nobody is counted there.
+    nobody = (pl.col("employees") == 0) & (pl.col("filled_fte") != 0)
+    employees = employees.with_columns(pl.when(nobody).then(1).otherwise(pl.col("employees")).alias("employees"))
+    before = [] if hidden_before is None else list(hidden_before.select("fiscal_year", "unit_code", "group_code").iter_rows())
+    ordered = organisation.sort("fiscal_year", "organisation_from", "unit_code")
+    for (year,), states in ordered.group_by("fiscal_year", maintain_order=True):
         trees: list[Parents] = [
             dict(state.select("unit_code", "parent_unit_code").iter_rows())
             for _, state in states.group_by("organisation_from", maintain_order=True)
         ]
+        sticky: dict[str, set[str]] = defaultdict(set)
+        for told, unit, group in before:
+            if told == year:
+                sticky[group].add(unit)
         own = _fewest(employees.filter(pl.col("fiscal_year") == year), [], "employees")
         in_year = people.filter(pl.col("fiscal_year") == year)
         sexes = _fewest(in_year.with_columns(pl.col("sex").replace("", "?").alias("group")), ["group"], "people")
         ages = _fewest(in_year.with_columns(pl.col("age_group").replace("", "?age").alias("group")), ["group"], "people")
-        rows += _one_year(int(str(year)), trees, {unit: n for (unit,), n in own.items()}, (sexes, ages), minimum)
+        rows += _one_year(int(str(year)), trees, {unit: n for (unit,), n in own.items()}, (sexes, ages), minimum, sticky)
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
@@ -64,9 +81,14 @@ def _fewest(frame: pl.DataFrame, by: list[str], count: str) -> dict[tuple, int]:
 
 
 def _one_year(
-    year: int, trees: list[Parents], own: dict[str, int], groups: tuple[dict[tuple, int], ...], minimum: int
+    year: int,
+    trees: list[Parents],
+    own: dict[str, int],
+    groups: tuple[dict[tuple, int], ...],
+    minimum: int,
+    sticky: Mapping[str, set[str]],
 ) -> list[dict[str, object]]:
-    forced = _torn(trees, own, minimum).union(*(_nearly_one_part(tree, own, minimum) for tree in trees))
+    forced = _torn(trees, own, minimum).union(*(_nearly_one_part(tree, own, minimum) for tree in trees), sticky.get(ALL, ()))
     hidden = _hidden(trees, [own], forced, minimum)
     totals = {unit: count for tree in trees for unit, count in _totals(tree, own).items()}
     rows = [_row(year, unit, ALL, count, unit in hidden) for unit, count in sorted(totals.items())]
@@ -74,7 +96,7 @@ def _one_year(
         # A division by sex or age is shown whole or not at all: one part more or less would follow from the whole.
         codes = sorted({code for _, code in parts})
         of_code = {code: {unit: count for (unit, group), count in parts.items() if group == code} for code in codes}
-        closed = _hidden(trees, list(of_code.values()), hidden, minimum)
+        closed = _hidden(trees, list(of_code.values()), hidden.union(*(sticky.get(code, ()) for code in codes)), minimum)
         for code, counts in of_code.items():
             people = {unit: count for tree in trees for unit, count in _totals(tree, counts).items()}
             rows += [_row(year, unit, code, count, unit in closed) for unit, count in sorted(people.items())]
@@ -126,7 +148,8 @@ def _cells(tree: Parents, own: Mapping[str, int], forced: set[str], minimum: int
     totals = _totals(tree, own)
     rows = [(unit, 1 if unit in forced else count, False) for unit, count in totals.items()]
     rows += [(unit + _OWN, count, True) for unit, count in own.items() if unit in above]
-    return pl.DataFrame(rows, schema={"unit": pl.String, "count": pl.Int64, "is_own": pl.Boolean}, orient="row")
+    schema = {"unit": pl.String, "count": pl.Int64, "is_own": pl.Boolean}
+    return pl.DataFrame(sorted(rows), schema=schema, orient="row")  # of two of one size the same one is always hidden
 
 
 def _nearly_one_part(tree: Parents, own: Mapping[str, int], minimum: int) -> set[str]:

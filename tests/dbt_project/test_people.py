@@ -26,7 +26,7 @@ MARTS = (
     "personnel_assumption",
 )
 BRIDGE = "reporting.marts.personnel_bridge"
-MERGED = ("vacancy", "overlap", "degree", "rate", *ABSENCE_STEPS)
+MERGED = ("vacancy", "overlap", "degree", "rate", "po", *ABSENCE_STEPS)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +142,8 @@ def attack(database: duckdb.DuckDBPyConnection, rows: list[tuple[str, str, str, 
     ).fetchall()}  # fmt: skip
     found: dict[str, list[tuple]] = {"determined": [], "bounded": []}
     bounds = [
-        (None, 0) if step == "overlap" else (None, None) if step in ("degree", "rate") else (0, None) for _, step, _ in cells
+        (None, 0) if step == "overlap" else (None, None) if step in ("degree", "rate", "po") else (0, None)
+        for _, step, _ in cells
     ]
     groups = [group for size in range(1, len(small) + 1) for group in combinations(sorted(small), size)]
     for cell in product(groups, ABSENCE_STEPS, months):
@@ -183,6 +184,22 @@ def test_the_other_marts_hide_the_same_units(database) -> None:
     kpi = "from reporting.marts.sick_leave_kpi where report_period = '2015-03'"
     assert database.execute(f"select count(*) {kpi} and unit_code in ('HR', 'ST') and percent is not null").fetchone() == (0,)
     assert database.execute(f"select count(*) {kpi} and unit_code = 'KLK'").fetchone() == (7,)
+
+
+def test_a_small_units_forecast_tells_none_of_its_parts(database) -> None:
+    """The forecast less the other parts would be the absence; so would a month's pay less its cost."""
+    parts = ("rest_staff", "rest_absence", "rest_vacancy", "rest_other")
+    told = " or ".join(f"{part} is not null" for part in parts)
+    mart = "from reporting.marts.personnel_forecast where report_period >= '2015'"
+    assert database.execute(f"select count(*) {mart} and is_suppressed and ({told})").fetchone() == (0,)
+    assert database.execute(f"select count(*) {mart} and unit_code = 'HR' and is_suppressed").fetchone() == (3,)
+    assert database.execute(f"select count(*) {mart} and unit_code = 'KLK' and rest_absence is not null").fetchone() == (3,)
+
+
+def test_a_small_units_on_cost_step_does_not_tell_its_pay_before_absence(database) -> None:
+    """PO's step by the difference between the planned and the real rate is what the holders cost before anybody was absent."""
+    assert "po" not in bridge(database, "HR")
+    assert "po" in bridge(database, "KLK")
 
 
 def test_key_figure_one_by_hand(database) -> None:

@@ -48,6 +48,9 @@ SPOILED: dict[str, list[str]] = {
     "bridge_units_sum_to_their_parent": [
         "update warehouse.core.int_personnel_step set amount = amount + 0.01 where unit_code = 'KLK' and step = 'rate'"
     ],
+    "personnel_rates_are_known": [
+        "insert into reporting.marts.personnel_assumption (rule, valid_from, status) values ('PO', date '2024-01-01', 'missing')"
+    ],
     "payroll_is_classified": ["update warehouse.staging.stg_derived__payroll_months set unclassified = 0.01"],
     "payroll_agrees_with_the_ledger": [
         "insert into reporting.marts.payroll_reconciliation select * replace ('BUN' as unit_code) "
@@ -115,6 +118,7 @@ SPOILED_KEYS: dict[str, list[str]] = {
 
 WARNINGS = {
     "payroll_is_classified",
+    "personnel_rates_are_known",
     "payroll_agrees_with_the_ledger",
     "files_reconcile",
     "rows_have_a_counterparty",

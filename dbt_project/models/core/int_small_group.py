@@ -22,4 +22,5 @@ def model(dbt, session):
         dbt.ref("stg_derived__people_months").pl().join(months, on="period"),
         dbt.ref("stg_derived__people_times").pl().join(months, on="period"),
         minimum=int(minimum[0]) if len(minimum) else 10,
+        hidden_before=dbt.ref("stg_derived__hidden_groups").pl(),
     )

@@ -75,8 +75,8 @@ to_date as (
     group by periods.report_period, rolled_up.unit_code
 ),
 
--- 3. The coming months. Absence is expected to save the same share of pay as in the same month last year (else as so far this
---    year), or what is known already if that is more.
+-- 3. The coming months. Absence is expected to save the same share of pay as in the same month last year (else, and where last
+--    year's is not to be told, as so far this year), or what is known already if that is more.
 coming as (
     select
         periods.report_period,
@@ -86,7 +86,9 @@ coming as (
             rolled_up.saved,
             cast(
                 rolled_up.filled_cost * coalesce(
-                    last_year.saved / nullif(last_year.filled_cost, 0), to_date.saved / nullif(to_date.filled_cost, 0), 0
+                    case when small.is_hidden = false then last_year.saved / nullif(last_year.filled_cost, 0) end,
+                    to_date.saved / nullif(to_date.filled_cost, 0),
+                    0
                 ) as decimal(18, 2)
             )
         )) as saved,
@@ -107,6 +109,11 @@ coming as (
             and rolled_up.unit_code = last_year.unit_code
             and rolled_up.fiscal_year - 1 = last_year.fiscal_year
             and rolled_up.fiscal_month = last_year.fiscal_month
+    left join {{ ref("int_small_group") }} as small
+        on
+            last_year.fiscal_year = small.fiscal_year
+            and last_year.unit_code = small.unit_code
+            and small.group_code = 'all'
     left join to_date
         on periods.report_period = to_date.report_period and rolled_up.unit_code = to_date.unit_code
     cross join vacancy
@@ -146,10 +153,12 @@ select
     part.report_period,
     part.unit_code,
     part.outcome_period,
-    case when part.has_hr_data then part.rest_staff end as rest_staff,
+    -- The forecast less all parts but one is that part: in a small unit none is told. Nor is a month's pay before absence, which
+    -- is the holders' cost of one report period less that of the next.
+    case when part.has_hr_data and not coalesce(small.is_hidden, false) then part.rest_staff end as rest_staff,
     case when part.has_hr_data and not coalesce(small.is_hidden, false) then part.rest_absence end as rest_absence,
-    case when part.has_hr_data then part.rest_vacancy_middle end as rest_vacancy,
-    case when part.has_hr_data then part.rest_other end as rest_other,
+    case when part.has_hr_data and not coalesce(small.is_hidden, false) then part.rest_vacancy_middle end as rest_vacancy,
+    case when part.has_hr_data and not coalesce(small.is_hidden, false) then part.rest_other end as rest_other,
     {% set proposals = [("forecast_staffing_low", "slow"), ("forecast_staffing", "middle"), ("forecast_staffing_high", "fast")] %}
     {% for name, case in proposals %}
         case

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -12,10 +13,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from orchestration.people.costs import freeze_before, people_costs, read_derived, write_derived
+from orchestration.errors import SettingsError
+from orchestration.people.costs import freeze_before, people_costs, read_derived, settle, write_derived
 from orchestration.people.history import read_staff
 from orchestration.people.options import PeopleOptions
-from orchestration.people.rules import MissingRate
 from orchestration.readers.contract import ENTITIES_HR, LOAD, LOAD_COLUMNS, LOAD_ENTITY
 from orchestration.settings import Settings
 
@@ -190,16 +191,40 @@ def test_pay_of_a_month_is_that_of_the_newest_file(home: Home) -> None:
     assert people_costs(home.settings)["payroll_month"]["gross"].to_list() == [Decimal("400.00")]
 
 
-def test_a_missing_rate_stops_with_year_file_and_setting_but_no_day(tmp_path: Path) -> None:
-    home = Home(tmp_path, "2016-11", "2017-02")
+def test_a_month_without_a_rate_has_no_figures_and_is_named_with_year_file_and_setting(tmp_path: Path) -> None:
+    home = Home(tmp_path, "2015-11", "2017-02")
     home.load("plan", "position", [position()])
-    with pytest.raises(MissingRate) as stopped:
-        people_costs(home.settings)
-    text = stopped.value.text.sv
-    assert "2016, 2017" in text
-    assert "po_rates.csv" in text
-    assert "people.po_rates" in text
-    assert "2016-11" not in text
+    home.load("staff", "employment", [employment()])
+    home.load("absence", "absence_spell", [spell("2015-12-01", "2015-12-02"), spell("2016-03-01", "2016-03-02")])
+    tables = people_costs(home.settings)
+    for name, table in tables.items():
+        if "period" in table.columns and table.height:
+            assert set(table["period"]) <= {"2015-11", "2015-12"}, name
+    assert home.steps("2015-12").keys() == {"sick_1_14"}
+    missing = tables["assumption"].filter(pl.col("status") == "missing")
+    assert missing.select("rule", pl.col("valid_from").dt.year(), "source", "note").rows() == [
+        ("PO-pålägg", 2016, "po_rates.csv", "people.po_rates"),
+        ("PO-pålägg", 2017, "po_rates.csv", "people.po_rates"),
+    ]
+
+
+def test_what_absence_needs_is_missing_from_its_year_on(tmp_path: Path) -> None:
+    home = Home(tmp_path, "2024-12", "2025-02")
+    home.load("plan", "position", [position()])
+    home.load("staff", "employment", [employment(monthly_wage=60000)])
+    home.load("absence", "absence_spell", [spell("2024-12-01", "2024-12-31"), spell("2025-01-10", "2025-02-28")])
+    (tmp_path / "po.csv").write_text(
+        "component,percent,valid_from,valid_to,born_from,born_to,status,source,note\ntotal,40,2024-01-01,,,,source,beslut,\n",
+        encoding="utf-8",
+    )
+    settings = Settings(home=tmp_path, people=PeopleOptions(po_rates=Path("po.csv")))
+    tables = people_costs(settings)
+    assert set(tables["people_absence"]["period"]) == {"2024-12"}
+    assert set(tables["people_month"]["period"]) == {"2024-12"}
+    missing = tables["assumption"].filter(pl.col("status") == "missing")
+    assert missing.select("rule", pl.col("valid_from").dt.year(), "note").rows() == [
+        ("prisbasbelopp", 2025, "people.price_base_amounts")
+    ]
 
 
 def test_a_rate_that_no_month_needs_may_be_missing(tmp_path: Path) -> None:
@@ -236,18 +261,52 @@ def test_without_hr_data_the_tables_are_empty(tmp_path: Path) -> None:
     assert people_costs(Settings(home=tmp_path / "nothing"))["people_month"].is_empty()
 
 
-def test_months_whose_details_are_removed_keep_their_figures(home: Home) -> None:
-    home.load("absence", "absence_spell", [spell("2015-01-12", "2015-01-12"), spell("2015-03-09", "2015-03-09")])
+SUMS = ("people_month", "people_step", "people_absence", "people_time", "payroll_month")
+LONG = spell("2015-01-12", "2015-01-30"), spell("2015-02-02", "2015-02-20"), spell("2015-03-09", "2015-03-09")
+
+
+def same_sums(one: dict[str, pl.DataFrame], other: dict[str, pl.DataFrame]) -> bool:
+    return all(one[name].sort(pl.all()).equals(other[name].sort(pl.all())) for name in SUMS)
+
+
+def test_every_sum_is_as_it_was_though_details_are_removed(home: Home) -> None:
+    """The spell of February goes on from that of January: without it, it would begin with a waiting day of its own."""
+    home.load("absence", "absence_spell", list(LONG))
     before = people_costs(home.settings)
     write_derived(home.settings, before)
     freeze_before(home.settings, "2015-02")
-    home.load("absence", "absence_spell", [spell("2015-03-09", "2015-03-09")])  # what is left of the file
-    after = people_costs(home.settings)
-    for name in ("people_month", "people_step", "people_absence", "people_time", "payroll_month"):
-        columns = before[name].columns[:4]
-        assert after[name].sort(columns).equals(before[name].sort(columns)), name
-    assert home.steps("2015-01") == {"sick_1_14": "1917.14"}
+    home.load("absence", "absence_spell", list(LONG[1:]))  # what is left of the file
+    settle(home.settings)
+    assert same_sums(people_costs(home.settings), before)
     assert read_derived(home.settings).keys() == before.keys()
+    # the effect is there: without it February differs
+    shutil.rmtree(home.settings.home / "derived" / "effect")
+    assert not same_sums(people_costs(home.settings), before)
+
+
+def test_a_later_correction_counts_after_a_removal(home: Home) -> None:
+    home.load("absence", "absence_spell", list(LONG))
+    write_derived(home.settings, people_costs(home.settings))
+    freeze_before(home.settings, "2015-02")
+    home.load("absence", "absence_spell", list(LONG[1:]))
+    settle(home.settings)
+    january, march = home.steps("2015-01"), home.steps("2015-03")
+    home.load("absence", "absence_spell", list(LONG[1:2]))  # the day in March was none
+    assert (home.steps("2015-01"), home.steps("2015-03")) == (january, {})
+    assert march.keys() == {"sick_1_14"}
+
+
+def test_a_removal_that_was_interrupted_says_so_and_is_finished_by_the_next(home: Home) -> None:
+    home.load("absence", "absence_spell", list(LONG))
+    before = people_costs(home.settings)
+    write_derived(home.settings, before)
+    freeze_before(home.settings, "2015-02")
+    home.load("absence", "absence_spell", list(LONG[1:]))
+    with pytest.raises(SettingsError, match="gallring was interrupted"):
+        people_costs(home.settings)
+    freeze_before(home.settings, "2015-02")
+    settle(home.settings)
+    assert same_sums(people_costs(home.settings), before)
 
 
 def test_nothing_that_is_written_names_a_person(home: Home) -> None:

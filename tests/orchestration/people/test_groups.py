@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import polars as pl
 from hypothesis import given, settings
@@ -23,7 +25,12 @@ def decide(tree: dict[str, str | None], own: dict[str, int]) -> dict[str, bool]:
         schema={"fiscal_year": pl.Int32, "period": pl.String, "unit_code": pl.String, "employees": pl.Int64},
         orient="row",
     )
-    people = employees.rename({"employees": "people"}).with_columns(pl.lit("F").alias("sex"), pl.lit("30-49").alias("age_group"))
+    employees = employees.with_columns(pl.col("employees").cast(pl.Float64).alias("filled_fte"))
+    people = (
+        employees.drop("filled_fte")
+        .rename({"employees": "people"})
+        .with_columns(pl.lit("F").alias("sex"), pl.lit("30-49").alias("age_group"))
+    )
     rows = hidden_groups(organisation, employees, people, minimum=MINIMUM).filter(pl.col("group_code") == "all")
     return dict(rows.select("unit_code", "is_hidden").iter_rows())
 
@@ -64,10 +71,62 @@ def test_a_unit_that_lost_a_small_part_is_hidden_in_that_year() -> None:
         schema={"fiscal_year": pl.Int32, "period": pl.String, "unit_code": pl.String, "employees": pl.Int64},
         orient="row",
     )
-    people = employees.rename({"employees": "people"}).with_columns(pl.lit("F").alias("sex"), pl.lit("30-49").alias("age_group"))
+    employees = employees.with_columns(pl.col("employees").cast(pl.Float64).alias("filled_fte"))
+    people = (
+        employees.drop("filled_fte")
+        .rename({"employees": "people"})
+        .with_columns(pl.lit("F").alias("sex"), pl.lit("30-49").alias("age_group"))
+    )
     rows = hidden_groups(organisation, employees, people, minimum=MINIMUM).filter(pl.col("group_code") == "all")
     hidden = dict(rows.select("unit_code", "is_hidden").iter_rows())
     assert all(hidden[unit] for unit in ("S", "A", "B"))
+
+
+def frames(tree: dict[str, str | None], own: dict[str, int], order: Callable[[list], list]) -> tuple[pl.DataFrame, ...]:
+    organisation = pl.DataFrame(
+        order([(2015, 1, unit, parent) for unit, parent in tree.items()]),
+        schema={"fiscal_year": pl.Int32, "organisation_from": pl.Int64, "unit_code": pl.String, "parent_unit_code": pl.String},
+        orient="row",
+    )
+    employees = pl.DataFrame(
+        order([(2015, "2015-01", unit, count) for unit, count in own.items()]),
+        schema={"fiscal_year": pl.Int32, "period": pl.String, "unit_code": pl.String, "employees": pl.Int64},
+        orient="row",
+    )
+    employees = employees.with_columns(pl.col("employees").cast(pl.Float64).alias("filled_fte"))
+    people = (
+        employees.drop("filled_fte")
+        .rename({"employees": "people"})
+        .with_columns(pl.lit("F").alias("sex"), pl.lit("30-49").alias("age_group"))
+    )
+    return organisation, employees, people
+
+
+def test_the_order_of_the_rows_does_not_matter() -> None:
+    """Two runs on the same data that hid different siblings would together tell what each hides."""
+    tree = {"K": None, **{f"u{n}": "K" for n in range(12)}}
+    own = {"u0": 3, **{f"u{n}": 12 for n in range(1, 12)}}
+    first = hidden_groups(*frames(tree, own, list), minimum=MINIMUM)
+    again = hidden_groups(*frames(tree, own, lambda rows: rows[::-1]), minimum=MINIMUM)
+    assert first.equals(again)
+    assert first.filter("is_hidden")["unit_code"].n_unique() == 2
+
+
+def test_a_unit_with_a_person_who_is_counted_elsewhere_is_hidden() -> None:
+    """A second employment of a few hours: the unit has no employee of its own, and all its absence is one person's."""
+    tree = {"K": None, "A": "K", "B": "K"}
+    organisation, employees, people = frames(tree, {"A": 0, "B": 12, "K": 20}, list)
+    employees = employees.with_columns(pl.when(pl.col("unit_code") == "A").then(0.2).otherwise("filled_fte").alias("filled_fte"))
+    rows = hidden_groups(organisation, employees, people, minimum=MINIMUM).filter(pl.col("group_code") == "all")
+    assert dict(rows.select("unit_code", "is_hidden").iter_rows()) == {"K": False, "A": True, "B": False}
+
+
+def test_what_was_hidden_in_the_last_publication_stays_hidden_that_year() -> None:
+    tree = {"K": None, "A": "K", "B": "K", "C": "K"}
+    before = pl.DataFrame({"fiscal_year": [2015, 2014], "unit_code": ["B", "C"], "group_code": ["all", "all"]})
+    rows = hidden_groups(*frames(tree, {"A": 4, "B": 15, "C": 12}, list), minimum=MINIMUM, hidden_before=before)
+    hidden = dict(rows.filter(pl.col("group_code") == "all").select("unit_code", "is_hidden").iter_rows())
+    assert hidden == {"K": False, "A": True, "B": True, "C": False}  # without B it would be C, the smaller
 
 
 @st.composite
