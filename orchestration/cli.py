@@ -37,6 +37,8 @@ if not console.is_terminal:
 problems = Console(stderr=True, highlight=False, emoji=False)
 
 _FOLDER = click.Path(file_okay=False, path_type=Path)
+#: Findings that `avvik findings` lists unless it is asked for all.
+_LISTED = 15
 _HOME = click.option(
     "--home",
     type=_FOLDER,
@@ -222,6 +224,13 @@ def report(home: Path, unit: str | None, period: str | None, style: str | None, 
         sys.exit(3)
 
 
+def _shown(text: object) -> str:
+    """Return a text from a file as it may stand in a table of the terminal: no control characters, no markup."""
+    from orchestration.report.numbers import clean
+
+    return escape(clean(str(text or "")))
+
+
 def _print_table(settings: Settings, unit: str | None, period: str | None, sign: str, thousands: bool) -> None:
     from orchestration.report.table import COLUMNS, printed, read_table
 
@@ -231,7 +240,8 @@ def _print_table(settings: Settings, unit: str | None, period: str | None, sign:
         meaning = Text(sv="intäkter (+), kostnader (-)", en="income (+), cost (-)")
     else:
         meaning = Text(sv="intäkter (-), kostnader (+)", en="income (-), cost (+)")
-    console.print(f"\n[bold]{table.unit_name} ({table.unit_code}), {table.period}[/]  {'tkr' if thousands else 'kr'}, {meaning}")
+    unit_label = f"{_shown(table.unit_name)} ({_shown(table.unit_code)})"
+    console.print(f"\n[bold]{unit_label}, {table.period}[/]  {'tkr' if thousands else 'kr'}, {meaning}")
     view = Table(box=None, pad_edge=False)
     view.add_column("", no_wrap=True)
     for heading in COLUMNS.values():
@@ -239,7 +249,7 @@ def _print_table(settings: Settings, unit: str | None, period: str | None, sign:
         view.add_column(f"{first}\n{second}", justify="right", no_wrap=True)
     for line in table.lines:
         cells = [printed(amount, column, style, thousands) for column, amount in zip(COLUMNS, line.amounts, strict=True)]
-        view.add_row(line.label, *cells, style="bold" if line.is_total else None)
+        view.add_row(_shown(line.label), *cells, style="bold" if line.is_total else None)
     console.print(view)
 
 
@@ -247,7 +257,7 @@ def _print_table(settings: Settings, unit: str | None, period: str | None, sign:
 @_HOME
 @click.option("--period", help="Close, YYYY-MM; default the newest")
 @click.option("--unit", help="Unit code: its findings and those of the units below it; default all")
-@click.option("--all", "everything", is_flag=True, help="Also findings that are explained or corrected")
+@click.option("--all", "everything", is_flag=True, help="All of them, also those that are explained or corrected")
 @click.option("--evidence", is_flag=True, help="Also the rows of the files that each finding rests on")
 def findings(home: Path, period: str | None, unit: str | None, everything: bool, evidence: bool) -> None:
     """List what a good controller would have noticed (fynd), ranked by kronor."""
@@ -260,19 +270,30 @@ def findings(home: Path, period: str | None, unit: str | None, everything: bool,
     view = Table(*heads, box=None, pad_edge=False)
     view.columns[0].justify = "right"
     places = dict(iter(rows.groupby("finding_id"))) if evidence else {}
-    for row in found.itertuples():
+    # Each kind has its own first rows: kronor of a result and kronor of a budget's profile do not compare.
+    shown = found if everything else found.groupby(found.rule_id == "PER-04").head(_LISTED)
+    for row in shown.itertuples():
         months = str(row.periods).split(",")
         span = months[0] if len(months) == 1 else f"{months[0]}–{months[-1]}"
         amount = f"{row.effect_period:,.0f}".replace(",", " ").replace("-", "−")
         status = STATUS.get(str(row.status), str(row.status)) if language() == "sv" else str(row.status)
         cells = (amount, row.rule_id, row.tier, row.title, row.unit_code, row.account, row.counterparty, span, status)
-        view.add_row(*(escape(str(cell or "")) for cell in cells))
+        view.add_row(*(_shown(cell) for cell in cells))
         part = places.get(row.finding_id)
         for at in part.itertuples() if part is not None else ():
             kr = f"{at.amount:,.2f}".replace(",", " ").replace("-", "−")
-            view.add_row(kr, "", "", escape(f"  {at.source_file}:{at.source_row} ({at.role})"), style="dim")
+            view.add_row(kr, "", "", "  " + _shown(f"{at.source_file}:{at.source_row} ({at.role})"), style="dim")
     console.print(f"[bold]{Text(sv='Fynd', en='Findings')} {close}[/]: {len(found)}")
     console.print(view)
+    if len(found) > len(shown):
+        rest = len(found) - len(shown)
+        console.print(str(Text(sv=f"… och {rest} till (--all)", en=f"… and {rest} more (--all)")))
+    if (shown.rule_id == "PER-04").any():
+        note = Text(
+            sv="PER-04: kronor av avvikelsen som bara är budgetens fördelning över året; resultatet påverkas inte.",
+            en="PER-04: kronor of the deviation that are only how the budget lies over the year; no effect on the result.",
+        )
+        console.print(str(note), style="dim")
 
 
 @main.command()
@@ -286,14 +307,15 @@ def bridge(home: Path, unit: str | None, period: str | None, kr: bool) -> None:
     from orchestration.report.table import printed
 
     told = read_bridge(load_settings(home), unit, period)
-    console.print(f"\n[bold]{told.unit_name} ({told.unit_code}), {told.period}[/]  {'kr' if kr else 'tkr'}")
+    console.print(f"\n[bold]{_shown(told.unit_name)} ({_shown(told.unit_code)}), {told.period}[/]  {'kr' if kr else 'tkr'}")
     heads = ("månaden", "perioden") if language() == "sv" else ("month", "period")
     view = Table("", box=None, pad_edge=False)
     for head in heads:
         view.add_column(head, justify="right", no_wrap=True)
 
     def row(name: str, month: Decimal, period: Decimal, style: str | None = None) -> None:
-        view.add_row(name, *(printed(amount, "deviation_period", "natural", not kr) for amount in (month, period)), style=style)
+        cells = [printed(amount, "deviation_period", "natural", not kr) for amount in (month, period)]
+        view.add_row(_shown(name), *cells, style=style)
 
     for step in told.steps:
         if not step.is_memo:

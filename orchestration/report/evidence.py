@@ -41,7 +41,8 @@ class Comment:
 class Finding:
     """One finding (fynd) as it stood at a close. `tier`: 'fel' is asserted, 'fråga' asked. `child`: the unit below the report's.
 
-    `effect`: what the result of the period changes by when it is put right. `who` and `reason` are empty where they might tell
+    `effect`: what the result of the period changes by when it is put right. `is_internal`: both sides are missing in units of the
+    report, so that its net does not change. `who` and `reason` are empty where they might tell
     of a person.
     """
 
@@ -57,6 +58,7 @@ class Finding:
     account: str
     who: str
     period: str
+    periods: tuple[str, ...]
     effect: Decimal
     effect_year: Decimal
     debit: str
@@ -67,6 +69,7 @@ class Finding:
     age: int
     status: str
     answer: str
+    is_internal: bool
 
     @property
     def is_open(self) -> bool:
@@ -74,9 +77,14 @@ class Finding:
         return self.status in OPEN
 
     @property
+    def is_to_correct(self) -> bool:
+        """Whether putting it right changes the result; a budget's profile and a late posting do not."""
+        return self.rule not in _NO_CAUSE
+
+    @property
     def is_cause(self) -> bool:
         """Whether it says why an amount deviates: an asserted error that is still in the books."""
-        return self.is_open and self.tier == "fel" and self.rule not in _NO_CAUSE and bool(self.effect)
+        return self.is_open and self.tier == "fel" and self.is_to_correct and bool(self.effect)
 
 
 @dataclass(frozen=True)
@@ -121,8 +129,13 @@ class Evidence:
 
     @property
     def open_findings(self) -> list[Finding]:
-        """The findings that are still to be dealt with, largest effect first."""
-        return [finding for finding in self.findings if finding.is_open]
+        """The findings that are still to be dealt with: what is asserted first, then questions; largest effect first."""
+        found = [finding for finding in self.findings if finding.is_open and finding.is_to_correct]
+        return sorted(found, key=lambda finding: (finding.tier != "fel", -abs(finding.effect)))
+
+    def told_apart(self, rule: str) -> int:
+        """Return how many findings of a rule there are that change no result: 'PER-04' profiles, 'PER-10' late postings."""
+        return sum(finding.rule == rule and finding.is_open for finding in self.findings)
 
     @property
     def steps(self) -> list[BridgeStep]:
@@ -178,14 +191,17 @@ def read_evidence(
         now = {finding.finding_id: finding for finding in found.findings}
         at_previous = "(select max(report_period) from marts.findings where report_period < $period)"
         earlier = [make(row) for row in rows("findings", _FINDINGS.format(at=at_previous))]
-        found.previous = [(finding, now.get(finding.finding_id)) for finding in earlier if finding.is_open]
+        found.previous = [
+            (finding, now.get(finding.finding_id)) for finding in earlier if finding.is_open and finding.is_to_correct
+        ]
     return found
 
 
 def _finding_of(options: ReportOptions) -> Callable[[tuple[Any, ...]], Finding]:
     def make(row: tuple[Any, ...]) -> Finding:
-        (finding_id, rule, tier, title, reason, unit, name, child, line, account, who, party, period, effect, year, debit, credit,
-         entry, reversal, first, age, status, answer) = row  # fmt: skip
+        (finding_id, rule, tier, title, reason, unit, name, child, line, account, who, party, period, periods, effect, year,
+         debit, credit, entry, reversal, first, age, status, answer,
+         internal) = row  # fmt: skip
         hidden = line in options.hide_texts_of_lines or any(
             str(party or "").startswith(start) for start in options.hide_texts_of_counterparties
         )
@@ -202,6 +218,7 @@ def _finding_of(options: ReportOptions) -> Callable[[tuple[Any, ...]], Finding]:
             account or "",
             "" if hidden else clean(who),
             period or "",
+            tuple(part for part in (periods or period or "").split(",") if part),
             effect or Decimal(0),
             year or Decimal(0),
             clean(debit),
@@ -212,6 +229,7 @@ def _finding_of(options: ReportOptions) -> Callable[[tuple[Any, ...]], Finding]:
             age or 0,
             status,
             clean(answer),
+            bool(internal),
         )
 
     return make
@@ -232,15 +250,43 @@ _COMMENTS = f"""
     order by remark.unit_code, remark.report_line, remark.source_file, remark.source_row
 """  # noqa: S608 - constants of this module
 _FINDINGS = f"""
-    {_NAMES}
+    {_NAMES},
+
+    -- the name of a customer or supplier: the ledger's own, or the voucher text that nine in ten of its rows have
+    party_rows as (
+        select
+            party, party_name, voucher_text, count(*) over (partition by party, voucher_text) as same_text,
+            count(*) over (partition by party) as all_rows
+        from marts.fct_ledger_line
+        where party in (select party from marts.findings where report_period = {{at}})
+    ),
+
+    named as (
+        select
+            party,
+            coalesce(
+                max(party_name), max(case when all_rows > 1 and same_text >= all_rows * 0.9 then voucher_text end)
+            ) as party_name
+        from party_rows
+        group by party
+    )
+
     select
         f.finding_id, f.rule_id, f.tier, f.title, f.reason, f.unit_code, coalesce(names.unit_name, f.unit_code),
-        scope.child_code, f.report_line, f.account, coalesce(nullif(f.party, ''), nullif(f.agreement, '')), f.counterparty,
-        f.period, f.effect_period::decimal(18, 2), f.effect_year_forecast::decimal(18, 2), f.debit_account, f.credit_account,
-        f.entry_amount::decimal(18, 2), f.reversal_period, f.first_seen, f.age, f.status, f.answer
+        scope.child_code, f.report_line, f.account,
+        coalesce(
+            named.party_name, nullif(f.party, ''),
+            'avtal ' || nullif(f.agreement, '') || coalesce(' med ' || coalesce(other.unit_name, nullif(f.other_unit, '')), '')
+        ),
+        f.counterparty, f.period, f.periods, f.effect_period::decimal(18, 2), f.effect_year_forecast::decimal(18, 2),
+        f.debit_account, f.credit_account,
+        f.entry_amount::decimal(18, 2), f.reversal_period, f.first_seen, f.age, f.status, f.answer,
+        f.rule_id in ('PER-01', 'PER-09') and f.other_unit in (select unit_code from scope)
     from marts.findings as f
     inner join scope on f.unit_code = scope.unit_code
     left join names on f.unit_code = names.unit_code
+    left join names as other on f.other_unit = other.unit_code
+    left join named on f.party = named.party
     where f.report_period = {{at}}
     order by abs(f.effect_period) desc, f.finding_id
 """  # noqa: S608 - constants of this module

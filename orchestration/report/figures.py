@@ -15,7 +15,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from orchestration.report.causes import Explained
 from orchestration.report.model import ZERO, Report
-from orchestration.report.numbers import money, month_name, month_year, number, tkr
+from orchestration.report.numbers import money, month_name, month_span, month_year, number, tkr
 from orchestration.report.text import cost_form
 
 _FILL = {"good": "#1b66ab", "bad": "#b8500c", "known": "url(#known)", "total": "#4a4a4a", "muted": "#767676"}
@@ -121,7 +121,7 @@ def waterfall(report: Report, explained: Sequence[Explained]) -> str:
 
 def findings_figure(report: Report, count: int = 10) -> str:
     """Return the largest open findings by what the result of the period changes by when they are put right, as SVG."""
-    shown = [finding for finding in report.evidence.open_findings if finding.effect][:count]
+    shown = sorted((f for f in report.evidence.open_findings if f.effect), key=lambda f: -abs(f.effect))[:count]
     if len(shown) < 2:
         return ""
     label_width, value_width, row, top = 330, 74, 30, 6
@@ -138,7 +138,7 @@ def findings_figure(report: Report, count: int = 10) -> str:
         y = top + index * row
         tone = "good" if finding.effect > 0 else "bad"
         left, width = x(min(ZERO, finding.effect)), max(abs(x(finding.effect) - x(ZERO)), 1.0)
-        where = f"{finding.unit_name}, {month_name(finding.period)} {finding.period[:4]}"
+        where = f"{finding.unit_name}, {month_span(finding.periods)}"
         hollow = finding.tier != "fel"
         dashes = ' stroke-dasharray="4 3"' if hollow else ""
         parts += [

@@ -17,17 +17,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from orchestration.report.causes import Explained
+from orchestration.report.evidence import Finding
 from orchestration.report.figures import accumulated, findings_figure, monthly, waterfall
 from orchestration.report.model import ZERO, LineFacts, Month, Report, Voucher
-from orchestration.report.numbers import kronor, listed, money, month_name, month_year, percent, tkr
+from orchestration.report.numbers import kronor, listed, money, month_name, month_span, month_year, percent, tkr
 from orchestration.report.table import COLUMNS
-from orchestration.report.text import Words, cost_form
+from orchestration.report.text import Words, cost_form, findings_apart
 
 _HERE = Path(__file__).parent
 _AMOUNTS = ("outcome", "budget", "deviation", "forecast", "budget_year", "deviation_forecast")
 _DEVIATIONS = ("deviation", "deviation_forecast")
 _MAX_ROWS = 12
-_MAX_FINDINGS = 25
+_MAX_FINDINGS = 10
+_MAX_STILL_OPEN = 5
 
 #: What a finding is now, in words.
 STATUS = {
@@ -114,8 +116,11 @@ def render_html(report: Report, words: Words, explained: Sequence[Explained], pr
         findings=_findings(report),
         findings_more=max(len(report.evidence.open_findings) - _MAX_FINDINGS, 0),
         findings_figure=Markup(findings_figure(report)),
-        entries=_entries(report),
+        findings_apart=findings_apart(report),
+        entries=_entries(report)[:_MAX_FINDINGS],
+        entries_more=max(len(_entries(report)) - _MAX_FINDINGS, 0),
         followed_up=_followed_up(report),
+        still_more=max(sum(_is_still(now) for _, now in report.evidence.previous) - _MAX_STILL_OPEN, 0),
         restated=_restated(report),
         proof_text=proof_text,
         material_text=_material_text(report),
@@ -287,7 +292,7 @@ def _findings(report: Report) -> list[dict[str, Any]]:
             "who": finding.who,
             "unit": finding.unit_name,
             "line": report.line(finding.line).label if report.has(finding.line) else finding.line,
-            "period": month_year(finding.period) if finding.period else "",
+            "period": month_span(finding.periods),
             "effect": tkr(finding.effect, plus=True),
             "reason": finding.reason,
             "status": STATUS.get(finding.status, finding.status),
@@ -311,17 +316,28 @@ def _entries(report: Report) -> list[list[str]]:
         ]
         for finding in report.evidence.open_findings
         if finding.entry
-    ][:_MAX_FINDINGS]
+    ]
 
 
 def _followed_up(report: Report) -> list[list[str]]:
-    """The open findings of the last report and what they are now, largest first."""
+    """The open findings of the last report: all that something has happened to, then the largest that are as they were."""
+    moved = [pair for pair in report.evidence.previous if not _is_still(pair[1])]
+    still = [pair for pair in report.evidence.previous if _is_still(pair[1])]
     rows = []
-    for before, now in report.evidence.previous[:_MAX_FINDINGS]:
-        status = STATUS.get(now.status, now.status) if now else "syns inte längre, ingen rättelse bokförd"
+    for before, now in moved + still[:_MAX_STILL_OPEN]:
+        gone = (
+            "inte längre aktuellt (tidigare år)"
+            if before.period < report.first_period
+            else "syns inte längre, ingen rättelse bokförd"
+        )
+        status = STATUS.get(now.status, now.status) if now else gone
         effect = "–" if now is None or not now.is_open else tkr(now.effect, plus=True)
-        rows.append([before.title, before.unit_name, month_year(before.period), tkr(before.effect, plus=True), effect, status])
+        rows.append([before.title, before.unit_name, month_span(before.periods), tkr(before.effect, plus=True), effect, status])
     return rows
+
+
+def _is_still(now: Finding | None) -> bool:
+    return now is not None and now.is_open
 
 
 def _restated(report: Report) -> list[list[str]]:

@@ -342,7 +342,7 @@ def read_report(
         cell_vouchers=[
             voucher for voucher in _vouchers(connection, scope, options, by_child=True) if (voucher.child, voucher.line) in cells
         ],
-        cell_series={cell: cell_series[cell] for cell in cells if cell in cell_series},
+        cell_series={cell: cell_series[cell] for cell in sorted(cells) if cell in cell_series},
         without_forecast=[clean(found) for (found,) in without],
         publication="",
         options=options,
@@ -472,13 +472,13 @@ def _vouchers(connection: duckdb.DuckDBPyConnection, scope: dict, options: Repor
             min(coalesce(voucher_date, transaction_date))::varchar,
             concat_ws(' ', voucher_series, voucher_number),
             rows_in_scope.account, any_value(account.account_name),
-            any_value(concat_ws(' · ', voucher_text, nullif(row_text, voucher_text))),
+            min(concat_ws(' · ', voucher_text, nullif(row_text, voucher_text))),
             rows_in_scope.report_line in (select unnest($lines))
                 or bool_or(len(list_filter($parties, p -> starts_with(coalesce(rows_in_scope.counterparty, ''), p))) > 0)
                 as hidden,
-            any_value(coalesce(other.counterparty_name, rows_in_scope.counterparty)),
+            min(coalesce(other.counterparty_name, rows_in_scope.counterparty)),
             sum(amount)::decimal(18, 2) as total,
-            any_value(concat(source_file, ', rad ', source_row))
+            min(concat(source_file, ', rad ', source_row))
         from rows_in_scope
         left join marts.dim_account as account
             on rows_in_scope.account = account.account and {_AS_OF} account.valid_from and account.valid_to
@@ -490,9 +490,11 @@ def _vouchers(connection: duckdb.DuckDBPyConnection, scope: dict, options: Repor
             voucher_number, rows_in_scope.account
         having sum(amount) <> 0
         qualify row_number() over (
-            partition by {groups} order by abs(sum(amount)) desc, rows_in_scope.period, voucher_series, voucher_number
+            partition by {groups} order by
+                abs(sum(amount)) desc, rows_in_scope.period, voucher_series, voucher_number, rows_in_scope.unit_code,
+                rows_in_scope.account
         ) <= $count
-        order by 1, abs(sum(amount)) desc, rows_in_scope.period, 6
+        order by 1, abs(sum(amount)) desc, rows_in_scope.period, 6, 3, 7, 2
         """,  # noqa: S608 - constants of this module
         {
             **scope,

@@ -70,3 +70,14 @@ def month_name(period: str) -> str:
 def month_year(period: str) -> str:
     """Return 'mars 2015' of '2015-03'."""
     return f"{month_name(period)} {period[:4]}"
+
+
+def month_span(periods: Sequence[str]) -> str:
+    """Return 'mars 2015', 'januari–mars 2015', or 'november 2014–januari 2015 (2 månader)' where months between are not meant."""
+    months = sorted({period for period in periods if period})
+    if len(months) < 2:
+        return month_year(months[0]) if months else ""
+    first, last = months[0], months[-1]
+    span = f"{month_name(first) if first[:4] == last[:4] else month_year(first)}–{month_year(last)}"
+    between = (int(last[:4]) - int(first[:4])) * 12 + int(last[5:]) - int(first[5:]) + 1
+    return span if between == len(months) else f"{span} ({len(months)} månader)"

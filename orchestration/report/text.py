@@ -13,7 +13,7 @@ from decimal import Decimal
 from orchestration.report.causes import Cause, Explained
 from orchestration.report.evidence import Finding
 from orchestration.report.model import ZERO, LineFacts, Rate, Report
-from orchestration.report.numbers import listed, money, month_name, month_year, number, percent
+from orchestration.report.numbers import listed, money, month_name, month_span, month_year, number, percent
 
 _QUARTER = Decimal("0.25")
 _UNIT_SHARE = Decimal("0.7")
@@ -160,24 +160,23 @@ def _summary(report: Report, shown: Sequence[Explained]) -> list[str]:
             first.append(f"Därefter kommer {listed(others)}.")
     else:
         first.append("Ingen rad avviker så mycket att den behöver förklaras.")
-    second = [_forecast_headline(report)] if report.rest else []
+    where = _forecast_where(report)
+    second = [_forecast_headline(report), *where] if report.rest else []
     rate = report.rate(report.net)
     if rate:
-        second.append(_rate_sentence(report, rate, "Den"))
+        second.append(_rate_sentence(report, rate, "Prognosen" if where else "Den"))
         top_driver = next((driver for driver in _drivers(report, rate) if driver.change is not None), None)
         if top_driver and top_driver.change is not None and abs(top_driver.change) >= report.options.forecast_jump:
-            second.append(f"Det drivs främst av raden {top_driver.line.label} ({percent(top_driver.change, plus=True)}).")
+            second.append(
+                f"Ändringen av takten drivs främst av raden {top_driver.line.label} ({percent(top_driver.change, plus=True)})."
+            )
     units = _units(report)
     third = [units] if units else []
     if shown:
         third.append(_explained_share(shown))
     errors = _errors(report)
     if errors:
-        total = sum((finding.effect for finding in errors), ZERO)
-        third.append(
-            f"I bokföringen finns {_findings(len(errors), 'öppet')}. Rättas {_them(len(errors))} ändras periodens belopp med "
-            f"{money(total, sign=True)} netto."
-        )
+        third.append(f"I bokföringen finns {_findings(len(errors), 'öppet')}. {_if_corrected(report, errors)}")
     return [" ".join(part) for part in (first, second) if part] + third
 
 
@@ -307,6 +306,7 @@ def _deviation(report: Report, found: Explained) -> Paragraph:
     sentences += _accounts(report, found)
     sentences += _largest_voucher(report, found)
     sentences += _unexplained(found)
+    sentences += _questions(report, found)
     sentences += _line_forecast(report, line)
     lead = f"{line.label} är {compared(line, found.amount)} för perioden{_of_budget(found.amount, line.budget)}."
     return Paragraph(lead, sentences, line.key, found)
@@ -317,7 +317,8 @@ def _bridge_sentences(report: Report, found: Explained) -> list[str]:
     steps = [cause for cause in found.causes if cause.kind.startswith("bridge_")]
     if not steps:
         return []
-    named = [_step(cause) for cause in steps if _works_with(found, cause)][:4]
+    steps.sort(key=lambda cause: cause.kind == "bridge_small")  # several steps that are small each: said last
+    named = [_step(cause) for cause in steps if _works_with(found, cause)][:5]
     against = [_step(cause) for cause in steps if not _works_with(found, cause)][:3]
     sentences = []
     if named:
@@ -344,9 +345,9 @@ def _finding_sentence(report: Report, cause: Cause) -> str:
     """An error in the books that is still there, with the largest of its kind."""
     named = [f"{_about(report, finding)} ({money(-finding.effect, sign=True)})" for finding in cause.findings[:2]]
     rest = len(cause.findings) - len(named)
-    more = f" och {rest} till" if rest else ""
+    named += [f"{number(rest)} till"] if rest else []
     start = f"{_findings(len(cause.findings), 'öppet')} i bokföringen, ”{cause.title}”, står för {money(cause.amount, sign=True)}"
-    return f"{start[:1].upper()}{start[1:]}: {listed(named)}{more}."
+    return f"{start[:1].upper()}{start[1:]}: {listed(named)}."
 
 
 def _about(report: Report, finding: Finding) -> str:
@@ -354,9 +355,10 @@ def _about(report: Report, finding: Finding) -> str:
     who = finding.who or (f"konto {finding.account}" if finding.account else "rader")
     who = f"leverantör eller kund {who}" if who.isdigit() else who  # the ledger has a number and no name
     where = f" hos {finding.unit_name}" if finding.unit != report.unit else ""
-    return (
-        f"{who}{where} i {month_name(finding.period) if finding.period[:4] == report.period[:4] else month_year(finding.period)}"
-    )
+    months = month_span(finding.periods)
+    if {period[:4] for period in finding.periods} == {report.period[:4]}:
+        months = months.replace(f" {report.period[:4]}", "")
+    return f"{who}{where} i {months}"
 
 
 def _findings(count: int, word: str) -> str:
@@ -371,6 +373,37 @@ def _them(count: int) -> str:
 def _errors(report: Report) -> list[Finding]:
     """Open errors that are asserted and concern the period."""
     return [f for f in report.evidence.findings if f.is_cause and report.first_period <= f.period <= report.period]
+
+
+def _if_corrected(report: Report, errors: Sequence[Finding]) -> str:
+    """What the net changes by when errors are put right; trade between units of the report changes nothing."""
+    internal = [f for f in errors if f.is_internal]
+    total = sum((f.effect for f in errors if not f.is_internal), ZERO)
+    start = f"Rättas {_them(len(errors))} ändras periodens belopp med {money(total, sign=True)} netto"
+    if not internal:
+        return f"{start}."
+    size = money(sum((abs(f.effect) for f in internal), ZERO))
+    return f"{start}; internhandel mellan enheter i rapporten, {size}, tar ut sig själv och är inte medräknad."
+
+
+def _asked(report: Report) -> list[Finding]:
+    """Open questions about the books that concern the period, largest first."""
+    return [
+        f
+        for f in report.evidence.open_findings
+        if f.tier != "fel" and f.effect and report.first_period <= f.period <= report.period
+    ]
+
+
+def findings_apart(report: Report) -> str:
+    """One sentence about the findings that change no result; empty where there are none."""
+    profiles, late = report.evidence.told_apart("PER-04"), report.evidence.told_apart("PER-10")
+    parts = []
+    if profiles:
+        parts.append(f"{number(profiles)} {'budget' if profiles == 1 else 'budgetar'} vars fördelning inte följer verksamheten")
+    if late:
+        parts.append(f"{number(late)} {'bokning' if late == 1 else 'bokningar'} efter att perioden släppts")
+    return f"Åtgärdslistan tar också upp {listed(parts)}; det ändrar inte resultatet och räknas inte här." if parts else ""
 
 
 def _where(report: Report, found: Explained) -> list[str]:
@@ -453,13 +486,30 @@ def _unexplained(found: Explained) -> list[str]:
     if not found.causes:
         return ["Data ger ingen orsak: hela avvikelsen är oförklarad."]
     left = found.unexplained
+    if len(found.causes) == 1 and found.causes[0].kind == "budget_profile" and abs(left) >= _LEAST:
+        return [f"Det som återstår när budgetens fördelning räknats bort, {money(left, sign=True)}, är oförklarat."]
     if abs(left) < _LEAST:
         return ["Därmed är hela avvikelsen förklarad."]
+    if abs(left) < abs(found.amount) / 20:
+        return [f"Därmed är så gott som hela avvikelsen förklarad; oförklarat återstår {money(left, sign=True)}."]
     if abs(left) > abs(found.amount):
         return [
             f"Oförklarat återstår {money(left, sign=True)}, mer än själva avvikelsen, eftersom det kända drar åt andra hållet."
         ]
     return [f"Oförklarat återstår {money(left, sign=True)} ({percent(abs(left) / abs(found.amount))})."]
+
+
+def _questions(report: Report, found: Explained) -> list[str]:
+    """What may lie behind the unexplained part: questions about the line's bookings, which count for nothing yet."""
+    asked = [f for f in _asked(report) if f.line == found.line.key and (f.effect < 0) == (found.unexplained > 0)]
+    total = -sum((f.effect for f in asked), ZERO)
+    if abs(found.unexplained) < _LEAST or abs(total) < max(abs(found.unexplained) / 10, _LEAST):
+        return []
+    units = list(dict.fromkeys(f.unit_name for f in asked if f.unit != report.unit))
+    where = f" hos {listed(units[:2])}{' med flera' if len(units) > 2 else ''}" if units else ""
+    titles = listed([f"”{title}”" for title in list(dict.fromkeys(f.title for f in asked))[:2]])
+    what = "en obesvarad fråga" if len(asked) == 1 else f"{number(len(asked))} obesvarade frågor"
+    return [f"Till det oförklarade hör {what} om bokföringen på {money(total, sign=True)}{where} ({titles})."]
 
 
 def _line_forecast(report: Report, line: LineFacts) -> list[str]:
@@ -532,6 +582,17 @@ def _forecast_headline(report: Report) -> str:
         f"Prognosen för helåret är ett resultat på {money(net.forecast, sign=True)}, "
         f"{compared(net, net.deviation_forecast, cost=False)}."
     )
+
+
+def _forecast_where(report: Report) -> list[str]:
+    """Which lines the forecast's deviation for the year lies on."""
+    net = report.net.deviation_forecast
+    if net is None or not report.material(net, report.net.budget_year):
+        return []
+    lines = [line for line in report.detail_lines() if abs(line.deviation_forecast or ZERO) >= max(abs(net) * _QUARTER, _LEAST)]
+    lines.sort(key=lambda line: -abs(line.deviation_forecast or ZERO))
+    names = listed([f"{line.label} ({money(line.deviation_forecast or ZERO, sign=True)})" for line in lines[:3]])
+    return [f"Helårets avvikelse ligger främst på {'raden' if len(lines) == 1 else 'raderna'} {names}."] if lines else []
 
 
 def _rate_sentence(report: Report, rate: Rate, subject: str = "Prognosen") -> str:
@@ -739,17 +800,17 @@ def _risk_of_profile(report: Report, explained: Sequence[Explained]) -> Paragrap
 def _risk_of_findings(report: Report) -> list[Paragraph]:
     """What open errors and unanswered questions would do to the result, and to the forecast."""
     errors = _errors(report)
-    asked = [f for f in report.evidence.open_findings if f.tier != "fel" and report.first_period <= f.period <= report.period]
+    asked = _asked(report)
     found = []
     if errors:
-        period, year = (sum((getattr(f, name) for f in errors), ZERO) for name in ("effect", "effect_year"))
-        it = _them(len(errors))
-        sentences = [f"Rättas {it} ändras periodens belopp med {money(period, sign=True)} netto."]
+        year = sum((f.effect_year for f in errors if not f.is_internal), ZERO)
+        sentences = [_if_corrected(report, errors)]
         if abs(year) >= _LEAST:
-            sentences.append(f"Helåret ändras med {money(year, sign=True)}, om prognosen inte redan räknar med {it}.")
+            them = "det" if len(errors) == 1 else "dem"
+            sentences.append(f"Helåret ändras med {money(year, sign=True)}, om prognosen inte redan räknar med {them}.")
         old = [f for f in errors if f.age >= 1]
         if old:
-            again = f"{number(len(old))} av dem fanns" if len(errors) > 1 else "Det fanns"
+            again = "Det fanns" if len(errors) == 1 else "Alla fanns" if old == errors else f"{number(len(old))} av dem fanns"
             sentences.append(f"{again} redan i en tidigare rapport.")
         found.append(Paragraph(f"Bokföringen har {_findings(len(errors), 'öppet')} som inte är rättade", sentences))
     if asked:
@@ -763,12 +824,25 @@ def _risk_of_findings(report: Report) -> list[Paragraph]:
     return found
 
 
-#: One, several, and whether a finding of the last report is that now.
-_NOW: tuple[tuple[str, str, Callable[[Finding | None], bool]], ...] = (
-    ("rättat i bokföringen", "rättade i bokföringen", lambda now: now is not None and now.status == "corrected"),
-    ("förklarat av verksamheten", "förklarade av verksamheten", lambda now: now is not None and now.status == "explained"),
-    ("fortfarande öppet", "fortfarande öppna", lambda now: now is not None and now.is_open),
-    ("borta ur data utan att vara rättat", "borta ur data utan att vara rättade", lambda now: now is None),
+#: One, several, and whether a finding of the last report is that now (the finding then, now, the year's first month).
+_NOW: tuple[tuple[str, str, Callable[[Finding, Finding | None, str], bool]], ...] = (
+    ("rättat i bokföringen", "rättade i bokföringen", lambda then, now, year: now is not None and now.status == "corrected"),
+    (
+        "förklarat av verksamheten",
+        "förklarade av verksamheten",
+        lambda then, now, year: now is not None and now.status == "explained",
+    ),
+    ("fortfarande öppet", "fortfarande öppna", lambda then, now, year: now is not None and now.is_open),
+    (
+        "inte längre aktuellt, eftersom det gällde ett tidigare år",
+        "inte längre aktuella, eftersom de gällde tidigare år",
+        lambda then, now, year: now is None and then.period < year,
+    ),
+    (
+        "borta ur data utan att vara rättat",
+        "borta ur data utan att vara rättade",
+        lambda then, now, year: now is None and then.period >= year,
+    ),
 )
 
 
@@ -782,7 +856,10 @@ def _followed_up(report: Report) -> list[str]:
     month = month_year(evidence.previous_period)
     if not evidence.previous:
         return [f"Rapporten för {month} hade inga öppna fynd att följa upp."]
-    counts = [(sum(test(now) for _, now in evidence.previous), one, several) for one, several, test in _NOW]
+    counts = [
+        (sum(test(then, now, report.first_period) for then, now in evidence.previous), one, several)
+        for one, several, test in _NOW
+    ]
     counted = listed([f"{number(count)} {one if count == 1 else several}" for count, one, several in counts if count])
     return [f"Rapporten för {month} hade {_findings(len(evidence.previous), 'öppet')}. Nu är {counted}."]
 

@@ -14,7 +14,7 @@ import pytest
 import tiny_marts as marts
 
 from orchestration.report.options import ReportOptions
-from orchestration.report.pdf import find_browser
+from orchestration.report.pdf import find_browser, printer
 from orchestration.report.write import write_reports
 from orchestration.settings import load_settings
 
@@ -191,3 +191,27 @@ def test_a_spreadsheet_program_opens_the_file_and_calculates_the_amounts_of_the_
                     assert formulas[sheet.title][cell.coordinate].data_type == "s"
     assert compared > 100
     assert any(cell.value == marts.HOSTILE for row in theirs["Kommentarer"].iter_rows() for cell in row)
+
+
+def test_captions_are_read_whole_on_a_narrow_screen(folder: Path, browser) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800})
+    page.goto((folder / "KLK.html").as_uri())
+    page.eval_on_selector_all("details", "all => all.forEach(one => one.open = true)")
+    wide = "all => all.filter(one => one.getBoundingClientRect().right > innerWidth).map(one => one.textContent)"
+    assert page.locator("caption span").count() > 5
+    assert page.eval_on_selector_all("caption span", wide) == []
+    page.close()
+
+
+def test_hostile_text_is_only_text_in_the_pdf(folder: Path) -> None:
+    program = find_browser()
+    if program is None or shutil.which("pdftotext") is None:
+        pytest.skip("Chromium and pdftotext are needed: the text of a PDF is not read here")
+    with printer(program) as running:
+        data = running.print_page(folder / "KLK.html")
+    for word in (b"/JavaScript", b"/JS", b"/Launch", b"/EmbeddedFile"):
+        assert word not in data
+    found = subprocess.run(["pdftotext", "-layout", "-", "-"], input=data, capture_output=True, check=True, timeout=60)
+    text = " ".join(found.stdout.decode().split())
+    assert "<script>alert('x')</script>" in text
+    assert not re.search(r"[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text)

@@ -10,6 +10,7 @@ import pytest
 import tiny_marts as marts
 
 from expectations.rules import RULES
+from orchestration.demo.municipality import table
 from orchestration.report.figures import waterfall_steps
 from orchestration.report.html import render_html
 from orchestration.report.options import ReportOptions
@@ -132,6 +133,136 @@ def test_no_title_of_a_rule_makes_a_sentence_that_the_proof_misreads(settings: S
         make(settings, unit)
 
 
+def test_a_question_about_the_line_is_named_beside_the_unexplained_part_and_counts_for_nothing(settings: Settings) -> None:
+    line = "other_external_cost"
+    marts.findings(
+        settings.home,
+        [
+            ("2015-03", "a", "PER-09", "fråga", "Kostnad saknas", "A1", line, "", "2015-03", -200_000, "open", 0),
+            # Not named: works the other way, another line, another year, answered.
+            ("2015-03", "b", "PER-06", "fråga", TWICE, "A1", line, "", "2015-03", 300_000, "open", 0),
+            ("2015-03", "c", "PER-09", "fråga", "Annan rad", "A1", "internal_rent", "", "2015-03", -300_000, "open", 0),
+            ("2015-03", "d", "PER-09", "fråga", "Annat år", "A1", line, "", "2014-12", -300_000, "open", 0),
+            ("2015-03", "e", "PER-09", "fråga", "Besvarad", "A1", line, "", "2015-03", -300_000, "explained", 0),
+        ],
+    )
+    _, explained, words, _ = make(settings)
+    assert [cause.kind for cause in explained[line].causes] == ["budget_profile"]
+    (paragraph,) = [paragraph for paragraph in words.deviations if paragraph.line == line]
+    text = plain(paragraph.text)
+    assert "Till det oförklarade hör en obesvarad fråga om bokföringen på +200 tkr" in text
+    assert "”Kostnad saknas”" in text
+    assert "Annan rad" not in text
+
+
+def test_profiles_and_late_postings_are_told_apart_from_what_changes_the_result(settings: Settings) -> None:
+    line = "other_external_cost"
+    rows = [
+        (close, f"{n}", rule, "fel", title, "A1", line, "", "2015-02", 500_000.0, "open", 1)
+        for close in ("2015-02", "2015-03")
+        for n, (rule, title) in enumerate((("PER-04", "Profilen"), ("PER-04", "Profilen"), ("PER-10", "Sent"), ("PER-06", TWICE)))
+    ]
+    marts.findings(settings.home, rows)
+    report, _, words, html = make(settings)
+    assert [finding.title for finding in report.evidence.open_findings] == [TWICE]
+    assert [before.title for before, _ in report.evidence.previous] == [TWICE]
+    assert words.followed_up == ["Rapporten för februari 2015 hade 1 öppet fynd. Nu är 1 fortfarande öppet."]
+    assert "2 budgetar vars fördelning inte följer verksamheten och 1 bokning efter att perioden släppts" in plain(html)
+    assert "Profilen" not in html
+
+
+def test_a_long_list_shows_ten_and_counts_the_rest_and_what_has_happened_comes_first(settings: Settings) -> None:
+    line = "other_external_cost"
+    rows = [
+        (
+            close,
+            f"{n}",
+            "PER-06",
+            "fel" if n == 19 else "fråga",
+            f"Fynd {n}:",
+            "A1",
+            line,
+            "",
+            month,
+            1000.0 * (20 - n),
+            status,
+            1,
+        )
+        for close, month in (("2015-02", "2015-02"), ("2015-03", "2015-01,2015-02,2015-03"))
+        for n in range(20)
+        for status in ("corrected" if n == 18 and close == "2015-03" else "open",)
+    ]
+    marts.findings(settings.home, rows)
+    _, _, words, html = make(settings)
+    listed = html[html.index('id="tabell-fynd"') : html.index('id="tabell-bokningar"')]
+    assert listed.index("Fynd 19:") < listed.index("Fynd 0:")  # what is sure comes before questions that are larger
+    assert "januari–mars 2015" in listed
+    assert "ytterligare 9 finns" in listed
+    followed = html[html.index('id="tabell-forra"') :]
+    assert followed.index("Fynd 18:") < followed.index("Fynd 0:")
+    assert "ytterligare 14 är kvar" in followed
+    assert "Nu är 1 rättat i bokföringen och 19 fortfarande öppna." in words.followed_up[0]
+
+
+def test_a_finding_of_an_earlier_year_that_is_gone_is_not_said_to_have_vanished(settings: Settings) -> None:
+    marts.findings(
+        settings.home, [("2015-02", "a", "PER-06", "fråga", TWICE, "A1", "personnel", "", "2014-11", 50_000, "open", 3)]
+    )
+    _, _, words, html = make(settings)
+    assert words.followed_up[0].endswith("Nu är 1 inte längre aktuellt, eftersom det gällde ett tidigare år.")
+    assert "inte längre aktuellt (tidigare år)" in html
+
+
+def test_trade_between_units_of_the_report_does_not_change_its_net(settings: Settings) -> None:
+    marts.findings(
+        settings.home,
+        [
+            ("2015-03", "a", "PER-01", "fel", LATE, "A1", "internal_income", "", "2015-03", 60_000, "open", 0),
+            ("2015-03", "b", "PER-01", "fel", LATE, "A1", "external_income", "", "2015-03", 20_000, "open", 0),
+        ],
+    )
+    with duckdb.connect(str(settings.published / "reporting.duckdb")) as connection:
+        connection.execute("update marts.findings set other_unit = 'A2', agreement = 'I-1' where finding_id = 'a'")
+    _, _, words, _ = make(settings)
+    text = plain(words.plain())
+    assert "ändras periodens belopp med +20 tkr netto; internhandel mellan enheter i rapporten, 60 tkr" in text
+    report, *_ = make(settings)
+    assert next(f.who for f in report.evidence.findings).startswith("avtal I-1 med ")
+    _, _, words, _ = make(settings, "KOMMUN")
+    assert "+20 tkr netto; internhandel" in plain(words.plain())
+
+
+def test_a_party_has_the_name_that_the_ledger_knows(settings: Settings) -> None:
+    marts.findings(
+        settings.home,
+        [
+            ("2015-03", n, "PER-01", "fel", LATE, "A1", "external_income", n, "2015-03", 60_000, "open", 0)
+            for n in ("501", "502", "503")
+        ],
+    )
+    with duckdb.connect(str(settings.published / "reporting.duckdb")) as connection:
+        for party, name, texts in (("501", "Myndigheten", "xy"), ("502", None, "zz"), ("503", None, "xy")):
+            for text in texts:
+                connection.execute(
+                    "insert into marts.fct_ledger_line (period, party, party_name, voucher_text, amount) "
+                    "values ('2013-01', ?, ?, ?, 0)",
+                    [party, name, text * 5],
+                )
+    report, *_ = make(settings)
+    assert {f.finding_id: f.who for f in report.evidence.findings} == {"501": "Myndigheten", "502": "zzzzz", "503": "503"}
+
+
+def test_full_time_equivalents_stand_beside_the_bridge(settings: Settings) -> None:
+    marts.bridge(settings.home, "KLK", {"vacancy": 168_000, "unexplained": -18_000})
+    with duckdb.connect(str(settings.published / "reporting.duckdb")) as connection:
+        connection.execute(
+            "create table marts.fte as select '2015-03' as report_period, 'KLK' as unit_code, "
+            "75.04::decimal(18, 2) as planned_fte_average, 71.66::decimal(18, 2) as filled_fte_average"
+        )
+    _, _, words, _ = make(settings)
+    assert "Personalstaten har i snitt 75,0 årsarbetare, varav 71,7 är tillsatta." in plain(words.plain())
+
+
 def test_findings_that_may_tell_of_a_person_say_what_and_where_only(settings: Settings) -> None:
     marts.findings(
         settings.home,
@@ -224,3 +355,13 @@ def test_every_comment_is_shown_with_its_author_apart_from_what_avvik_wrote(sett
     assert "<script" not in html
     assert "Controllern:" in html
     assert "Verksamheten:" in html
+
+
+def test_the_demos_comments_have_their_author_and_nothing_left_over() -> None:
+    assert all(row["author"] and None not in row for row in table("comments"))
+
+
+def test_a_report_says_the_same_in_every_process_so_that_an_unchanged_one_is_left_alone(settings: Settings) -> None:
+    report, *_ = make(settings)
+    assert len(report.cell_series) > 1
+    assert list(report.cell_series) == sorted(report.cell_series)  # not in the order of a set, which differs between runs

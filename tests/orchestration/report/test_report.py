@@ -85,13 +85,13 @@ def test_rows_that_say_which_time_they_are_for(settings: Settings) -> None:
             """
             insert into marts.fct_ledger_line
             select 'f.se', 901, '2015-04', 'K', '901', date '2015-04-10', date '2015-04-10', '7459', 'external_income', 'A1',
-                '870', 30000, 'Sent', null, date '2015-01-01', date '2015-03-31'
+                '870', 30000, 'Sent', null, null, null, date '2015-01-01', date '2015-03-31'
             union all
             select 'f.se', 902, '2015-02', 'K', '902', date '2015-02-10', date '2015-02-10', '7459', 'personnel', 'A1', '870',
-                -45000, 'Fjol', null, date '2014-11-01', date '2014-12-31'
+                -45000, 'Fjol', null, null, null, date '2014-11-01', date '2014-12-31'
             union all
             select 'f.se', 903, '2015-02', 'K', '903', date '2015-02-10', date '2015-02-10', '7459', 'personnel', 'A1', '870',
-                -99000, 'Delar sig', null, date '2014-11-01', date '2015-01-31'
+                -99000, 'Delar sig', null, null, null, date '2014-11-01', date '2015-01-31'
             """
         )
         report = read_report(connection, "P", "KOMMUN", "KLK", "2015-03")
@@ -119,7 +119,7 @@ def test_the_text_says_what_the_forecast_implies_and_what_is_unexplained(
     assert "Övriga externa kostnader är 1,0 mkr lägre än budget för perioden (37 %)." in text
     assert "perioden har 31,7 % av årets budget, mot 25,0 % vid jämn fördelning" in text
     assert "57 % av avvikelsen är alltså budgetens fördelning" in text
-    assert "Oförklarat återstår +450 tkr (43 %)" in text
+    assert "Det som återstår när budgetens fördelning räknats bort, +450 tkr, är oförklarat." in text
     assert "från 600 tkr per månad till 800 tkr per månad (+33 %)" in text
     assert "Data ger ingen orsak: hela avvikelsen är oförklarad." in text
 

@@ -55,7 +55,8 @@ create table marts.bridge_unit_ancestor (organisation_from date, organisation_to
     ancestor_unit_code varchar, distance integer);
 create table marts.fct_ledger_line (source_file varchar, source_row bigint, period varchar, voucher_series varchar,
     voucher_number varchar, voucher_date date, transaction_date date, account varchar, report_line varchar, unit_code varchar,
-    counterparty varchar, amount decimal(18, 2), voucher_text varchar, row_text varchar, service_from date, service_to date);
+    counterparty varchar, amount decimal(18, 2), voucher_text varchar, row_text varchar, party varchar,
+    party_name varchar, service_from date, service_to date);
 create table marts.follow_up (report_period varchar, fiscal_year integer, unit_code varchar, unit_name varchar,
     unit_level integer, parent_unit_code varchar, is_in_organisation boolean, report_line varchar, report_line_order integer,
     is_total boolean, outcome_month decimal(18, 2), budget_month decimal(18, 2), deviation_month decimal(18, 2),
@@ -135,7 +136,8 @@ def _ledger(connection: duckdb.DuckDBPyConnection) -> None:
             day = date(int(period[:4]), int(period[5:]), 15)
             text = HOSTILE if number % 2 else SCRIPT
             connection.execute(
-                "insert into marts.fct_ledger_line values ('f.se', ?, ?, 'L', ?, ?, ?, '7459', ?, ?, '870', ?, ?, ?, null, null)",
+                "insert into marts.fct_ledger_line values "
+                "('f.se', ?, ?, 'L', ?, ?, ?, '7459', ?, ?, '870', ?, ?, ?, null, null, null, null)",
                 [number, period, str(number), day, day, key, unit, Decimal(str(outcome)), text, "@rad" if number % 3 else None],
             )
 
@@ -161,18 +163,19 @@ def findings(home: Path, rows: list[Finding]) -> None:
         connection.execute(
             "create table if not exists marts.findings (report_period varchar, finding_id varchar, rule_id varchar, "
             "tier varchar, title varchar, reason varchar, unit_code varchar, report_line varchar, account varchar, "
-            "counterparty varchar, "
-            "party varchar, agreement varchar, period varchar, effect_period decimal(18, 2), "
+            "counterparty varchar, other_unit varchar, "
+            "party varchar, agreement varchar, period varchar, periods varchar, effect_period decimal(18, 2), "
             "effect_year_forecast decimal(18, 2), debit_account varchar, credit_account varchar, entry_amount decimal(18, 2), "
             "reversal_period varchar, first_seen varchar, age integer, status varchar, answer varchar)"
         )
         for close, finding, rule, tier, title, unit, line, party, period, effect, status, age in rows:
             amount = Decimal(str(effect))
             connection.execute(
-                f"insert into marts.findings values ({', '.join('?' * 23)})",
+                f"insert into marts.findings values ({', '.join('?' * 25)})",
                 [
-                    *[close, finding, rule, tier, title, f"Skäl: {HOSTILE}", unit, line, "7459", "870", party, "", period],
-                    *[amount, Decimal(0), "1790", "7459", abs(amount), "2015-04", period, age, status, None],
+                    *[close, finding, rule, tier, title, f"Skäl: {HOSTILE}", unit, line, "7459", "870", "", party, ""],
+                    *[period.split(",")[-1], period],
+                    *[amount, Decimal(0), "1790", "7459", abs(amount), "2015-04", period.split(",")[0], age, status, None],
                 ],
             )
 
