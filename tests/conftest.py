@@ -35,10 +35,12 @@ def _language(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AVVIK_LANGUAGE", "en")
 
 
-@pytest.fixture(autouse=True)
-def _person_key(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """Keep the key of the pseudonyms out of the user's own configuration folder."""
-    monkeypatch.setenv("AVVIK_PERSON_KEY_FILE", str(tmp_path_factory.getbasetemp() / "keys" / "person.key"))
+@pytest.fixture(scope="session", autouse=True)
+def _person_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the key of the pseudonyms out of the user's own configuration folder, for what a whole session shares too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AVVIK_PERSON_KEY_FILE", str(tmp_path_factory.getbasetemp() / "keys" / "person.key"))
+        yield
 
 
 @pytest.fixture
@@ -55,8 +57,7 @@ def browser() -> Iterator[Browser]:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("needs Chromium: `make test-all` installs it (apt-get install chromium)")
-    from playwright.sync_api import sync_playwright
-
+    sync_playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: `make setup`").sync_playwright
     with sync_playwright() as playwright:
         flags = ["--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu"]
         instance = playwright.chromium.launch(executable_path=chromium, args=flags)

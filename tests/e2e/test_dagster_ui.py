@@ -29,7 +29,7 @@ JOB = f"/locations/{LOCATION}/jobs/monthly"
 MONTHS = ("2025-01", "2025-02", "2025-03")
 REFUSED = "2025-04"
 #: Seconds that a page may take to show something, and a run to end, on a busy machine.
-PAGE, RUN = 60, 180
+PAGE, RUN = 150, 300
 
 pytestmark = [pytest.mark.xdist_group("dagster_ui"), pytest.mark.slow]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 
@@ -35,18 +34,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     marts.findings(home, rows)
     marts.bridge(home, "KLK", {"vacancy": 200_000, "rate": -30_000, "unexplained": -20_000}, {"hired_staff": -90_000})
     return write_reports(load_settings(home), "2015-03", options=ReportOptions(pdf=False)).folder
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator:
-    playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed here: no test in a browser")
-    program = find_browser()
-    if program is None:
-        pytest.skip("no Chromium or Chrome is installed here: no test in a browser")
-    with playwright.sync_playwright() as running:
-        started = running.chromium.launch(executable_path=program, args=["--no-sandbox"])
-        yield started
-        started.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
