@@ -12,7 +12,6 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
-from urllib.parse import urlencode
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
 
 import duckdb
@@ -48,18 +47,13 @@ def published_file(settings: Settings) -> Path:
 
 
 def connection(settings: Settings) -> tuple[str, dict]:
-    """Return the SQLAlchemy address of the marts and what is passed to the driver; both are read-only.
+    """Return the SQLAlchemy address of the marts and what is passed to the driver.
 
-    PostgreSQL where the settings name one. Its password comes from ~/.pgpass or PGPASSWORD, as for the publication.
+    Always the published file, read-only, and no other file can be reached through it. PostgreSQL is for other tools, which log in
+    with a reader's account of their own.
     """
-    if settings.postgres is None:
-        # No file but the marts can be reached through the connection.
-        arguments = {"read_only": True, "config": {"enable_external_access": "false", "lock_configuration": "true"}}
-        return f"duckdb:///{published_file(settings)}", arguments  # SQLAlchemy takes a file's path as it stands
-    from psycopg.conninfo import conninfo_to_dict
-
-    parts = {key: str(value) for key, value in conninfo_to_dict(settings.postgres.dsn).items() if value}
-    return f"postgresql+psycopg2://?{urlencode(parts)}", {"options": "-c default_transaction_read_only=on"}
+    arguments = {"read_only": True, "config": {"enable_external_access": "false", "lock_configuration": "true"}}
+    return f"duckdb:///{published_file(settings)}", arguments  # SQLAlchemy takes a file's path as it stands
 
 
 def dataset_queries() -> dict[str, str]:
@@ -81,7 +75,6 @@ def missing_marts(settings: Settings) -> dict[str, list[str]]:
 def write_bundle(settings: Settings, path: Path) -> None:
     """Write the bundle. The same home and publication give the same bytes."""
     address, arguments = connection(settings)
-    schema = settings.postgres.schema_name if settings.postgres else SCHEMA
     root = json.dumps(_root_label(settings), ensure_ascii=False)[1:-1]
     with ZipFile(path, "w", ZIP_DEFLATED) as archive:
         for file in sorted(ASSETS.rglob("*.yaml")):
@@ -91,7 +84,7 @@ def write_bundle(settings: Settings, path: Path) -> None:
                 content["sqlalchemy_uri"] = address
                 content["extra"]["engine_params"] = {"connect_args": arguments}
             elif folder == "datasets":
-                content["sql"] = _MART.sub(lambda found: f'"{schema}".{found[1]}', content["sql"])
+                content["sql"] = _MART.sub(lambda found: f'"{SCHEMA}".{found[1]}', content["sql"])
             # JSON is YAML too, and what a unit is called cannot break out of its quotes.
             text = json.dumps(content, ensure_ascii=False).replace(_ROOT_UNIT, root)
             archive.writestr(ZipInfo(f"avvik/{file.relative_to(ASSETS).as_posix()}"), text)
