@@ -63,3 +63,8 @@ def browser() -> Iterator[Browser]:
         instance = playwright.chromium.launch(executable_path=chromium, args=flags)
         yield instance
         instance.close()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest group first, so that no worker is left alone with it at the end."""
+    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
