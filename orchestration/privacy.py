@@ -479,18 +479,23 @@ class _Cells:
         return groups
 
     def _hide_beside(self, cell: int) -> bool:
-        """Hide the smallest visible part of a sum that the cell is in, or else a total of one; False if all are hidden."""
-        beside: set[int] = set()
-        above: set[int] = set()
-        for number in self.of_cell.get(cell, ()):
-            total, parts = self.sums[number]
-            beside.update(c for c in parts if not self.hidden[c] and self.counts[c])
-            if not self.hidden[total]:
-                above.add(total)
-        choice = beside or above
-        if not choice:
-            # Only zero cells stand beside it: hide one of those, else the totals would give the cell away.
-            choice = {c for n in self.of_cell[cell] for c in (self.sums[n][0], *self.sums[n][1]) if not self.hidden[c]}
-        if choice:
-            self.hidden[min(choice, key=lambda c: (self.counts[c], c))] = True
-        return bool(choice)
+        """Hide the smallest visible part of a sum that the cell is in, or else a total of one; False if all are hidden.
+
+        Where all beside it are hidden already, the sums of those are searched, and so on: the sums that give a cell away need
+        not be its own.
+        """
+        reached, edge = {cell}, {cell}
+        while edge:
+            sums = [self.sums[number] for near in edge for number in self.of_cell.get(near, ())]
+            around = {c for total, parts in sums for c in (total, *parts)}
+            visible = {c for c in around if not self.hidden[c]}
+            beside = {c for _, parts in sums for c in parts if c in visible and self.counts[c]}
+            above = {total for total, _ in sums if total in visible}
+            # Only zero cells may stand beside it: then one of those is hidden, else the totals would give the cell away.
+            choice = beside or above or visible
+            if choice:
+                self.hidden[min(choice, key=lambda c: (self.counts[c], c))] = True
+                return True
+            edge = around - reached
+            reached |= around
+        return False

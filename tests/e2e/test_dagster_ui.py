@@ -1,7 +1,7 @@
 """The Dagster UI as a data engineer meets it: the graph, a month run from it, its checks, a refused file, a backfill.
 
-The webserver and the daemon are started for real on a home of four small months, and driven in headless Chromium. What the pages
-say is asserted; a screenshot of each is kept in the test's temporary folder.
+`avvik ui` starts Dagster's webserver and daemon for real on a home of four small months, and headless Chromium drives it. What
+the pages say is asserted; a screenshot of each is kept in the test's temporary folder.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import pytest
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
-REPOSITORY = Path(__file__).resolve().parents[2]
 LOCATION = "orchestration.definitions"
 JOB = f"/locations/{LOCATION}/jobs/monthly"
 MONTHS = ("2025-01", "2025-02", "2025-03")
@@ -99,10 +98,7 @@ def _free_port() -> int:
 
 @pytest.fixture(scope="module")
 def dagster(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dagster]:
-    """Start webserver and daemon on a home with three good months and one with an error page instead of a ledger."""
-    from orchestration.instance import prepare_instance
-    from orchestration.settings import load_settings
-
+    """Run `avvik ui` on a home with three good months and one with an error page instead of a ledger."""
     folder = tmp_path_factory.mktemp("dagster_ui")
     home = folder / "home"
     for number, period in enumerate((*MONTHS, REFUSED)):
@@ -110,25 +106,11 @@ def dagster(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
         error_page = b"<!DOCTYPE html><html><body>Din session har avslutats</body></html>"
         content = error_page if period == REFUSED else _ledger(period, 100_000 + 1_000 * number)
         (home / "inbox" / period / "huvudbok.se").write_bytes(content)
-    prepare_instance(load_settings(home))
-    environment = {
-        **os.environ,
-        "AVVIK_HOME": str(home),
-        "DAGSTER_HOME": str(home / ".dagster"),
-        "AVVIK_LANGUAGE": "en",
-        "PYTHONPATH": str(REPOSITORY),
-    }
     port = _free_port()
-    binaries = Path(sys.executable).parent
-    commands = (
-        [str(binaries / "dagster-webserver"), "-m", LOCATION, "-h", "127.0.0.1", "-p", str(port)],
-        [str(binaries / "dagster-daemon"), "run", "-m", LOCATION],
-    )
-    log = (folder / "servers.log").open("wb")
-    servers = [
-        subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
-        for command in commands
-    ]
+    command = [str(Path(sys.executable).with_name("avvik")), "ui", "--home", str(home), "--port", str(port)]
+    log = (folder / "server.log").open("wb")
+    environment = {**os.environ, "AVVIK_LANGUAGE": "en"}
+    server = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, start_new_session=True)
     page = browser.new_page(viewport={"width": 1500, "height": 950})
     try:
         started = Dagster(f"http://127.0.0.1:{port}", page, folder)
@@ -136,15 +118,13 @@ def dagster(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Itera
             with socket.socket() as probe:
                 if probe.connect_ex(("127.0.0.1", port)) == 0:
                     break
-            assert all(server.poll() is None for server in servers), (folder / "servers.log").read_text()
+            assert server.poll() is None, (folder / "server.log").read_text()
             time.sleep(1)
         yield started
     finally:
         page.close()
-        for server in servers:
-            os.killpg(server.pid, signal.SIGTERM)
-        for server in servers:
-            server.wait(30)
+        os.killpg(server.pid, signal.SIGTERM)
+        server.wait(30)
         log.close()
 
 

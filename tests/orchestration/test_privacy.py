@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orchestration import privacy
@@ -387,6 +387,16 @@ def test_a_cell_twice_and_a_circle_are_errors() -> None:
         min_size=1,
     ),
     st.integers(2, 15),
+)
+@example(  # all beside the cell that the sums give away are hidden already
+    {
+        ("A1", "sick", "F"): 0,
+        ("A3", "vab", "M"): 19,
+        ("A1", "sick", "M"): 36,
+        ("B1", "sick", "M"): 24,
+        ("A3", "parental", "F"): 5,
+    },
+    11,
 )
 def test_no_hidden_cell_can_be_computed(leaves: dict[tuple[str, ...], int], minimum: int) -> None:
     hierarchies = {"unit": UNITS, "cause": CAUSES, "sex": SEXES}
