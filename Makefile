@@ -41,12 +41,12 @@ $(BI_STAMP): requirements-bi.txt | setup
 	touch $@
 
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadgroup tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder tests
 
 # Everything that `make test` skips where it is not installed: Chromium, PostgreSQL, LibreOffice, Superset.
 test-all: setup bi-setup
 	.ci/install-test-programs
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -rs tests
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -rs tests
 
 # Speed and memory, each as a ratio to a bare query or peer in the same run. Takes about half an hour; run it on a quiet machine.
 bench: setup

@@ -18,6 +18,7 @@ import json
 import os
 import shutil
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -26,7 +27,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from orchestration.errors import AvvikError, Text
-from orchestration.instance import instance_folder
+from orchestration.files import replace_file
+from orchestration.instance import cache_folder, instance_folder
 from orchestration.settings import Settings
 
 if TYPE_CHECKING:
@@ -39,6 +41,9 @@ ON_DEMAND = "findings"
 
 #: Folders and files that dbt writes into a project and that do not change what it means.
 _NOT_SOURCE = {"target", "logs", "dbt_packages", ".user.yml"}
+
+#: Beside a kept parse: the environment variables that it read, with their values.
+_ENVIRONMENT = "environment.json"
 
 Progress = Callable[[str, int, int], None]
 
@@ -86,31 +91,40 @@ def project_dir() -> Path:
 
 
 def dbt_environment(settings: Settings) -> dict[str, str]:
-    """Return what dbt_project knows of a home: each plain setting as `AVVIK_<NAME>`. Changing one means parsing again."""
+    """Return what dbt_project knows of a home: each plain setting as `AVVIK_<NAME>`."""
     values = settings.model_dump(exclude={"sources", "findings", "report", "people", "postgres"})
     return {f"AVVIK_{name.upper()}": str(value) for name, value in sorted(values.items())}
 
 
 def load_project(settings: Settings) -> Project:
-    """Return the parsed project, parsing only if the project, the settings or dbt changed since the last time.
+    """Return the parsed project, parsing only if the project, dbt or what the parse read of the settings changed.
 
-    The parse is kept in the home (`DIR/.dagster/dbt`), as the project may be installed read-only.
+    The parse is kept in the cache (`instance.cache_folder`), as the project may be installed read-only.
 
     Raises:
         DbtFailed: the project does not parse.
     """
-    root = instance_folder(settings) / "dbt"
-    root.mkdir(parents=True, exist_ok=True)
-    folder, mark = root / "parsed", root / "parsed.sha256"
-    with (root / ".lock").open("w") as lock:
+    cache = cache_folder(settings)
+    cache.mkdir(parents=True, exist_ok=True)
+    wanted = _content_hash()
+    folder = cache / f"dbt-{wanted[:16]}"
+    read = folder / _ENVIRONMENT
+    with (cache / ".dbt.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the UI and a command may both be the first
-        wanted = _content_hash(settings)
-        if not mark.exists() or mark.read_text() != wanted or not (folder / "manifest.json").exists():
-            mark.unlink(missing_ok=True)
-            _parse(settings, folder)
-            mark.write_text(wanted)
+        now = {**os.environ, **dbt_environment(settings)}
+        if not read.exists() or any(now.get(name) != value for name, value in json.loads(read.read_text()).items()):
+            replace_file(read, json.dumps(_parse(settings, folder)).encode())
+        os.utime(folder)
+        _forget_unused(cache)
         manifest = json.loads((folder / "manifest.json").read_bytes())
     return Project(manifest, folder, wanted)
+
+
+def _forget_unused(cache: Path) -> None:
+    """Remove the parses of projects that have not been used for a month."""
+    for folder in cache.glob("dbt-*"):
+        if folder.stat().st_mtime < time.time() - 30 * 86400:
+            shutil.rmtree(folder)
 
 
 def build(settings: Settings, project: Project, progress: Progress | None = None) -> list[Node]:
@@ -127,15 +141,15 @@ def build(settings: Settings, project: Project, progress: Progress | None = None
     Raises:
         DbtFailed: dbt could not run. (A failing node is not an exception: see `Node.failed`.)
     """
-    tested = instance_folder(settings) / "dbt" / "unit_tested.sha256"
-    unchanged = tested.exists() and tested.read_text() == project.version
+    tested = project.folder / "unit_tested"
+    unchanged = tested.exists()
     without = ["--exclude", f"path:models/{ON_DEMAND}", *(["--exclude-resource-type", "unit_test"] if unchanged else [])]
     nodes = _run(settings, project, "build", without, progress)
     unit_tests = list(project.manifest["unit_tests"])
     if unchanged:
         nodes += [Node(unique_id, "pass", "unchanged", None, 0.0, "") for unique_id in unit_tests]
     elif {node.unique_id for node in nodes if node.status == "pass"} >= set(unit_tests):
-        tested.write_text(project.version)
+        tested.touch()
     return nodes
 
 
@@ -164,11 +178,10 @@ def _run(settings: Settings, project: Project, command: str, selection: list[str
     ]
 
 
-def _content_hash(settings: Settings) -> str:
+def _content_hash() -> str:
     digest = hashlib.sha256()
     for package in ("dbt-core", "dbt-adapters", "dbt-duckdb"):
         digest.update(f"{package}={version(package)};".encode())
-    digest.update(json.dumps(dbt_environment(settings)).encode())
     root = project_dir()
     digest.update(str(root).encode())
     for path in sorted(root.rglob("*")):
@@ -180,12 +193,16 @@ def _content_hash(settings: Settings) -> str:
     return digest.hexdigest()
 
 
-def _parse(settings: Settings, folder: Path) -> None:
-    """Parse the whole project into `folder`. dbt's own partial parse is not trusted with the changes it cannot see."""
+def _parse(settings: Settings, folder: Path) -> dict[str, str]:
+    """Parse the whole project into `folder`; return the environment variables that were read.
+
+    dbt's own partial parse is not trusted with the changes it cannot see.
+    """
     shutil.rmtree(folder, ignore_errors=True)
     result = _invoke(settings, ["parse", *_common(settings, folder)])
     if not result.success:
         raise _failed(result)
+    return dict(result.result.env_vars)  # type: ignore[union-attr]
 
 
 def _load_manifest(project: Project) -> Manifest:

@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 
 from orchestration import register
 from orchestration.errors import AvvikError, FileRejected, Place, Text
+from orchestration.files import replacing
 from orchestration.privacy import PersonKey, open_person_key, safe_name
 from orchestration.readers.contract import BY_MONTH, ENTITIES, LOAD_COLUMNS, SUMMED, Reading, Summary
 from orchestration.register import EntityRows, Load, counts, settings_hash
@@ -345,9 +346,8 @@ def prepare_raw(settings: Settings) -> None:
         path = folder / "_schema.parquet"
         full = _stored_schema(schema)
         if not path.exists() or not pq.read_schema(path).equals(full):
-            temporary = path.with_suffix(".tmp")
-            pq.write_table(full.empty_table(), temporary)
-            os.replace(temporary, path)
+            with replacing(path) as temporary:
+                pq.write_table(full.empty_table(), temporary)
 
 
 def sha256_of(path: Path) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestration.errors import Text
+from orchestration.files import replace_file
 from orchestration.lock import HomeBusy, home_lock
 from orchestration.settings import Settings
 
@@ -57,6 +58,12 @@ def instance_folder(settings: Settings) -> Path:
     return settings.home / ".dagster"
 
 
+def cache_folder(settings: Settings) -> Path:
+    """Return where what can be made anew at any time is kept: in the home, or where `AVVIK_CACHE` says, for many homes."""
+    shared = os.environ.get("AVVIK_CACHE")
+    return Path(shared).resolve() if shared else instance_folder(settings) / "cache"
+
+
 def prepare_instance(settings: Settings) -> Path:
     """Write `DIR/.dagster/dagster.yaml` if there is none, and see that it points into this home; return the folder.
 
@@ -75,9 +82,7 @@ def prepare_instance(settings: Settings) -> Path:
     place = json.dumps(str(folder / "history" / "runs"))
     wanted = _EVENT_LOG_PLACE.sub(lambda match: match[1] + place, before or _CONFIG)
     if wanted != before:
-        temporary = path.with_name(f".dagster.yaml.{os.getpid()}")
-        temporary.write_text(wanted, encoding="utf-8")
-        os.replace(temporary, path)
+        replace_file(path, wanted.encode(), many_writers=True)
     return folder
 
 

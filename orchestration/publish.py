@@ -22,6 +22,7 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import AvvikError, Text
+from orchestration.files import replace_file
 from orchestration.settings import Settings
 
 #: The schema of the marts in `reporting.duckdb`; part of what is promised to BI.
@@ -316,12 +317,7 @@ def _sync(path: Path) -> None:
 
 
 def _write_json(path: Path, content: dict) -> None:
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(content, file, ensure_ascii=False, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
+    replace_file(path, json.dumps(content, ensure_ascii=False, indent=1).encode())
 
 
 def _require_link_or_nothing(settings: Settings) -> None:

@@ -12,7 +12,6 @@ from __future__ import annotations
 import fnmatch
 import hashlib
 import json
-import os
 import re
 import unicodedata
 from dataclasses import asdict, dataclass, field, fields
@@ -25,6 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from orchestration.errors import AvvikError, Text
+from orchestration.files import replace_file, replacing
 from orchestration.readers.contract import LOAD, LOAD_ENTITY
 from orchestration.settings import Settings, Source
 
@@ -211,16 +211,6 @@ def write_load(settings: Settings, load: Load) -> None:
     replace_file(settings.loads / f"{load.load_id}.json", text.encode())
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Write a file so that readers see the old content or the new one, also after a power cut."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-
-
 def derive_tables(settings: Settings, loads: list[Load]) -> None:
     """Write `raw/load.parquet` (one row per load) and `raw/load_entity.parquet` (one row per accepted load and entity)."""
     load_rows = []
@@ -239,7 +229,5 @@ def derive_tables(settings: Settings, loads: list[Load]) -> None:
                 for span in rows.spans
             ]
     for name, rows, schema in (("load", load_rows, LOAD), ("load_entity", entity_rows, LOAD_ENTITY)):
-        path = settings.raw / f"{name}.parquet"
-        temporary = path.with_name(f".{path.name}.tmp")
-        pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)
-        os.replace(temporary, path)
+        with replacing(settings.raw / f"{name}.parquet") as temporary:
+            pq.write_table(pa.Table.from_pylist(rows, schema=schema), temporary)

@@ -15,7 +15,6 @@ the same rule before it is stored (`retained`).
 from __future__ import annotations
 
 import json
-import os
 import re
 import shutil
 import sqlite3
@@ -35,6 +34,7 @@ import pyarrow.parquet as pq
 
 from orchestration import register
 from orchestration.errors import SettingsError, Text
+from orchestration.files import replace_file, replacing
 from orchestration.readers.contract import BY_MONTH, ENTITIES, ENTITIES_HR, SUMMED, Reading, Summary
 from orchestration.register import EntityRows, Load
 from orchestration.settings import PERSONAL_KINDS, Settings
@@ -101,7 +101,7 @@ def purge(settings: Settings, before: date, *, confirmed: bool) -> Purge:
         from orchestration.people.costs import freeze_before, settle
 
         freeze_before(settings, f"{before:%Y-%m}")
-        register.replace_file(settings.raw / MARK, json.dumps({"before": before.isoformat()}).encode())
+        replace_file(settings.raw / MARK, json.dumps({"before": before.isoformat()}).encode())
     later = _later_versions(settings, loads)
     for entity in ENTITIES_HR:
         count = TableCount(entity)
@@ -304,9 +304,8 @@ def _rewrite(path: Path, entity: str, rows: pl.DataFrame) -> None:
         path.unlink()
         return
     schema = pq.read_schema(path)
-    temporary = path.with_name(f".{path.name}.tmp")
-    pq.write_table(rows.to_arrow().cast(schema), temporary, compression="zstd", compression_level=1)
-    os.replace(temporary, path)
+    with replacing(path) as temporary:
+        pq.write_table(rows.to_arrow().cast(schema), temporary, compression="zstd", compression_level=1)
 
 
 def _empty_rejects(settings: Settings, loads: list[Load], before: date, confirmed: bool) -> int:
@@ -322,9 +321,8 @@ def _empty_rejects(settings: Settings, loads: list[Load], before: date, confirme
         if changed:
             emptied += changed
             if confirmed:
-                temporary = path.with_name(f".{path.name}.tmp")
-                pq.write_table(clean, temporary, compression="zstd", compression_level=1)
-                os.replace(temporary, path)
+                with replacing(path) as temporary:
+                    pq.write_table(clean, temporary, compression="zstd", compression_level=1)
     return emptied
 
 

@@ -36,10 +36,13 @@ def _language(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _person_key(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the key of the pseudonyms out of the user's own configuration folder, for what a whole session shares too."""
+def _session_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep the key of the pseudonyms out of the user's own configuration folder; parse the dbt project once for all homes."""
+    own = tmp_path_factory.getbasetemp()
+    common = own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("AVVIK_PERSON_KEY_FILE", str(tmp_path_factory.getbasetemp() / "keys" / "person.key"))
+        patch.setenv("AVVIK_PERSON_KEY_FILE", str(own / "keys" / "person.key"))
+        patch.setenv("AVVIK_CACHE", str(common / "cache"))
         yield
 
 
@@ -65,6 +68,19 @@ def browser() -> Iterator[Browser]:
         instance.close()
 
 
+#: The files that take longest, longest first, so that no worker is left alone with one at the end.
+LONGEST = (
+    "test_pipeline.py",
+    "test_superset.py",
+    "test_dagster_ui.py",
+    "test_kill.py",
+    "test_real_files.py",
+    "test_run.py",
+    "test_people_run.py",
+    "test_personal_data.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest group first, so that no worker is left alone with it at the end."""
-    items.sort(key=lambda item: item.path.name != "test_pipeline.py")
+    """Start the longest files first."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))

@@ -22,8 +22,6 @@ from orchestration.findings.answers import follow_up_on
 from orchestration.report.table import COLUMNS, printed, read_table
 from orchestration.settings import Settings, load_settings
 
-pytestmark = pytest.mark.xdist_group("demo")
-
 AVVIK = str(Path(sys.executable).with_name("avvik"))
 
 

@@ -9,7 +9,6 @@ What belongs here: deliveries as Dagster sees them. What does not: reading and r
 
 import hashlib
 import json
-import os
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -24,8 +23,9 @@ import pyarrow.parquet as pq
 from orchestration import ingest, register
 from orchestration.assets.common import LOCK, OWNERS, PREVIEW_ROWS, column_schema, observer, plain, preview, table
 from orchestration.errors import AvvikError, Text, language
+from orchestration.files import replace_file
 from orchestration.ingest import DeliveryResult, FileCheck, FileResult
-from orchestration.instance import instance_folder
+from orchestration.instance import cache_folder
 from orchestration.readers.contract import ENTITIES, ENTITIES_HR, LOAD, LOAD_COLUMNS, LOAD_ENTITY
 from orchestration.settings import Kind, Settings
 
@@ -151,14 +151,14 @@ def raw_assets(
 def check_catalogue(settings: Settings) -> list[CheckEntry]:
     """Return every file check there is.
 
-    The suites refer to Great Expectations' classes, whose import takes three seconds. The list is kept in the home and made anew
+    The suites refer to Great Expectations' classes, whose import takes three seconds. The list is kept in the cache and made anew
     when the suites or the language change, so that definitions load quickly.
     """
     folder = Path(__file__).resolve().parents[2] / "expectations"
     digest = hashlib.sha256(language().encode())
     for path in sorted(folder.glob("*.py")):
         digest.update(path.read_bytes())
-    kept = instance_folder(settings) / "file_checks.json"
+    kept = cache_folder(settings) / f"file_checks-{language()}.json"
     if kept.exists():
         content = json.loads(kept.read_text(encoding="utf-8"))
         if content["of"] == digest.hexdigest():
@@ -175,9 +175,7 @@ def check_catalogue(settings: Settings) -> list[CheckEntry]:
     ]:
         found[check.name, check.entity] = CheckEntry(check.name, check.entity, check.severity, str(check.description))
     kept.parent.mkdir(parents=True, exist_ok=True)
-    temporary = kept.with_name(f".{kept.name}.{os.getpid()}")
-    temporary.write_text(json.dumps({"of": digest.hexdigest(), "checks": list(found.values())}), encoding="utf-8")
-    os.replace(temporary, kept)
+    replace_file(kept, json.dumps({"of": digest.hexdigest(), "checks": list(found.values())}).encode(), many_writers=True)
     return list(found.values())
 
 

@@ -27,6 +27,7 @@ from openpyxl.worksheet.worksheet import Worksheet
 
 from expectations.rules import RULES
 from orchestration.errors import AvvikError, Text
+from orchestration.files import replace_file
 from orchestration.findings import answers as said
 from orchestration.findings.run import EVIDENCE, FINDINGS, RANK
 from orchestration.periods import month_range
@@ -136,9 +137,7 @@ def write_action_list(settings: Settings) -> Written | None:
             now = said.apply(now, said.remembered(settings), period)  # answers read just now are in the list, too
         content, rows = _workbook(con, settings, period, now, earlier)
         said.remember_written(settings, target.relative_to(settings.home).as_posix(), content)
-        temporary = target.with_name(f".{target.name}.tmp")
-        temporary.write_bytes(content)
-        os.replace(temporary, target)
+        replace_file(target, content)
     return Written(target, rows, notes)
 
 

@@ -23,8 +23,9 @@ import pandas as pd
 import python_calamine
 
 from orchestration.errors import AvvikError, FileRejected, Place, Text
+from orchestration.files import replace_file
 from orchestration.readers.sheets import Workbook
-from orchestration.register import now, replace_file
+from orchestration.register import now
 from orchestration.settings import PERIOD, Settings, Source
 
 SHEET = "Åtgärdslista"

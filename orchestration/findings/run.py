@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import resources
@@ -26,6 +25,7 @@ import pyarrow.parquet as pq
 
 from expectations.rules import Thresholds, thresholds
 from orchestration.errors import Text
+from orchestration.files import replacing
 from orchestration.findings import answers as said
 from orchestration.findings import known
 from orchestration.periods import add_months
@@ -265,10 +265,8 @@ def _keep(
         columns = ", ".join(f"cast({column} as {kind}) as {column}" for column, kind in types.items())
         table = con.sql(f"select {columns} from known_result order by all").to_arrow_table()  # noqa: S608
         con.unregister("known_result")
-        path = _path(settings, period, name)
-        temporary = path.with_name(f".{path.name}.tmp")
-        pq.write_table(table.replace_schema_metadata({_HASH: key.encode()}), temporary)
-        os.replace(temporary, path)
+        with replacing(_path(settings, period, name)) as temporary:
+            pq.write_table(table.replace_schema_metadata({_HASH: key.encode()}), temporary)
 
 
 def _forget(settings: Settings, closes: list[str]) -> None:

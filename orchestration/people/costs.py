@@ -33,6 +33,7 @@ import numpy as np
 import polars as pl
 
 from orchestration.errors import SettingsError, Text
+from orchestration.files import replace_file, replacing
 from orchestration.people.absence import KINDS, AbsenceCost, Spell, Terms, absence_cost
 from orchestration.people.bridge import ABSENCE_STEPS, Bridge, Holder, PositionMonth, position_bridge
 from orchestration.people.history import EXCLUDED, FIRST_DAY, LAST_DAY, Staff, excluded, read_staff
@@ -41,7 +42,6 @@ from orchestration.people.po import po_rate
 from orchestration.people.rules import MissingRate, Rules, load_rules, read_csv
 from orchestration.periods import add_months, fiscal_year_first, month_range
 from orchestration.readers.people import resolve_spells
-from orchestration.register import replace_file
 from orchestration.settings import Settings
 
 MONEY = pl.Decimal(18, 2)
@@ -305,9 +305,8 @@ def settle(settings: Settings) -> None:
         numbers = _numbers(name)
         negative = after[name].with_columns(-pl.col(number) for number in numbers)
         effect = _summed(name, [table, negative]).filter(pl.any_horizontal(pl.col(number) != 0 for number in numbers))
-        temporary = folder / f".{name}.tmp"
-        effect.write_parquet(temporary)
-        os.replace(temporary, folder / f"{name}.parquet")
+        with replacing(folder / f"{name}.parquet") as temporary:
+            effect.write_parquet(temporary)
     shutil.rmtree(kept)
     write_derived(settings, people_costs(settings))
 

@@ -30,7 +30,7 @@ REFUSED = "2025-04"
 #: Seconds that a page may take to show something, and a run to end, on a busy machine.
 PAGE, RUN = 150, 300
 
-pytestmark = [pytest.mark.xdist_group("dagster_ui"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 
 def _ledger(period: str, income: int) -> bytes:

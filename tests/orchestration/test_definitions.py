@@ -6,8 +6,10 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+from tiny import tiny_settings, write_project
 
 from expectations.rules import RULES
+from orchestration import dbt_runner
 from orchestration.assets.warehouse import attach_tests
 from orchestration.dbt_runner import load_project
 from orchestration.definitions import build_definitions
@@ -128,13 +130,19 @@ def test_a_test_of_several_models_is_on_the_one_furthest_downstream() -> None:
     ]
 
 
-def test_the_parse_is_kept_until_the_project_changes(settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    import orchestration.dbt_runner as dbt_runner
-
+def test_the_parse_is_kept_until_the_project_or_what_it_read_changes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    project = write_project(tmp_path / "dbt_project")
+    monkeypatch.setenv("AVVIK_DBT_PROJECT", str(project))
+    monkeypatch.setenv("AVVIK_CACHE", str(tmp_path / "cache"))
     parsed: list[Path] = []
-    monkeypatch.setattr(dbt_runner, "_parse", lambda settings, folder: parsed.append(folder))
-    load_project(settings)
-    assert parsed == []
-    changed = settings.model_copy(update={"municipality": "Ekerö"})
-    load_project(changed)
+    parse = dbt_runner._parse
+    monkeypatch.setattr(dbt_runner, "_parse", lambda settings, folder: parsed.append(folder) or parse(settings, folder))
+    settings = tiny_settings(tmp_path / "home")
+    first = load_project(settings)
+    assert load_project(settings.model_copy(update={"municipality": "Ekerö"})) == first
     assert len(parsed) == 1
+    load_project(tiny_settings(tmp_path / "other"))  # the little project reads the home's place while it is parsed
+    assert len(parsed) == 2
+    (project / "models" / "marts" / "follow_up.sql").open("a").write("-- changed")
+    assert load_project(settings).version != first.version
+    assert len(parsed) == 3

@@ -21,8 +21,6 @@ from orchestration.postgres_options import PostgresOptions
 from orchestration.publish import Build, begin_build, finish_build, publish, reporting_path
 from orchestration.settings import Settings, load_settings
 
-pytestmark = pytest.mark.xdist_group("postgres")
-
 KEYS = {"follow_up": ["report_period", "unit_code"]}
 HOSTILE = [
     "",

@@ -39,7 +39,6 @@ def settings(module_home: Path, project: Path, monkeypatch: pytest.MonkeyPatch) 
     for path in module_home.iterdir():
         if path.name == ".dagster":
             shutil.rmtree(path / "history", ignore_errors=True)
-            (path / "dbt" / "unit_tested.sha256").unlink(missing_ok=True)
         elif path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:

@@ -16,8 +16,6 @@ from orchestration.bi.bundle import dataset_queries, missing_marts
 from orchestration.postgres import publish_postgres
 from orchestration.settings import Settings
 
-pytestmark = pytest.mark.xdist_group("postgres")
-
 FOLDER = Path(__file__).resolve().parents[3] / "orchestration" / "bi" / "queries"
 QUERIES = {path.stem: path.read_text(encoding="utf-8") for path in sorted(FOLDER.glob("*.sql"))}
 #: Quotients: DuckDB divides in floating point, so the last öre of half of one may differ. Amounts are never divided.

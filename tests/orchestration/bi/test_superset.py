@@ -27,7 +27,7 @@ from orchestration.settings import Settings
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Response
 
-pytestmark = [pytest.mark.xdist_group("superset"), pytest.mark.slow]
+pytestmark = pytest.mark.slow
 
 #: Seconds that a page may take on a busy machine.
 PAGE = 120
