@@ -1,13 +1,6 @@
 {{ published() }}
 
-with organisation_year as (
-    select distinct
-        organisation_from,
-        fiscal_year
-    from {{ ref("int_report_period") }}
-),
-
-rolled_up as (
+with rolled_up as (
     select
         units.organisation_from,
         units.ancestor_unit_code as unit_code,
@@ -22,12 +15,8 @@ rolled_up as (
     from {{ ref("stg_derived__people_absences") }} as absences
     inner join {{ ref("dim_period") }} as dim_period
         on absences.period = dim_period.period
-    inner join organisation_year
-        on dim_period.fiscal_year = organisation_year.fiscal_year
-    inner join {{ ref("bridge_unit_ancestor") }} as units
-        on
-            absences.unit_code = units.unit_code
-            and organisation_year.organisation_from = units.organisation_from
+    inner join {{ ref("int_unit_ancestor_year") }} as units
+        on dim_period.fiscal_year = units.fiscal_year and absences.unit_code = units.unit_code
     group by
         units.organisation_from, units.ancestor_unit_code, dim_period.fiscal_year, dim_period.fiscal_month, absences.cause
 ),

@@ -6,19 +6,7 @@
 ] %}
 
 -- 1. Every amount on its own unit and line and on each one above, in the organisation of the report periods that need it.
-with organisation_year as (
-    select distinct
-        organisation_from,
-        fiscal_year
-    from {{ ref("int_report_period") }}
-    union
-    select distinct
-        organisation_from,
-        fiscal_year - 1 as fiscal_year
-    from {{ ref("int_report_period") }}
-),
-
-rolled_up as (
+with rolled_up as (
     select
         units.organisation_from,
         units.ancestor_unit_code as unit_code,
@@ -29,12 +17,8 @@ rolled_up as (
         amounts.period,
         cast(sum(amounts.amount) as decimal(18, 2)) as amount
     from {{ ref("int_amount_monthly") }} as amounts
-    inner join organisation_year
-        on amounts.fiscal_year = organisation_year.fiscal_year
-    inner join {{ ref("bridge_unit_ancestor") }} as units
-        on
-            amounts.unit_code = units.unit_code
-            and organisation_year.organisation_from = units.organisation_from
+    inner join {{ ref("int_unit_ancestor_year") }} as units
+        on amounts.fiscal_year = units.fiscal_year and amounts.unit_code = units.unit_code
     inner join {{ ref("int_report_line_ancestor") }} as lines
         on amounts.report_line = lines.report_line
     group by

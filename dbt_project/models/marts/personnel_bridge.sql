@@ -1,14 +1,7 @@
 {{ published() }}
 
 -- 1. Every step on its own unit and on each one above, in the organisation of the report periods that need it.
-with organisation_year as (
-    select distinct
-        organisation_from,
-        fiscal_year
-    from {{ ref("int_report_period") }}
-),
-
-rolled_up as (
+with rolled_up as (
     select
         units.organisation_from,
         units.ancestor_unit_code as unit_code,
@@ -19,12 +12,8 @@ rolled_up as (
     from {{ ref("int_personnel_step") }} as steps
     inner join {{ ref("dim_period") }} as dim_period
         on steps.period = dim_period.period
-    inner join organisation_year
-        on dim_period.fiscal_year = organisation_year.fiscal_year
-    inner join {{ ref("bridge_unit_ancestor") }} as units
-        on
-            steps.unit_code = units.unit_code
-            and organisation_year.organisation_from = units.organisation_from
+    inner join {{ ref("int_unit_ancestor_year") }} as units
+        on dim_period.fiscal_year = units.fiscal_year and steps.unit_code = units.unit_code
     group by
         units.organisation_from, units.ancestor_unit_code, dim_period.fiscal_year, dim_period.fiscal_month, steps.step
 ),

@@ -1,19 +1,7 @@
 {{ published() }}
 
 -- 1. What HR says of each month, coming ones too, on every unit, in the organisation of the report periods that need it.
-with organisation_year as (
-    select distinct
-        organisation_from,
-        fiscal_year
-    from {{ ref("int_report_period") }}
-    union
-    select distinct
-        organisation_from,
-        fiscal_year - 1 as fiscal_year
-    from {{ ref("int_report_period") }}
-),
-
-absence as (
+with absence as (
     select
         unit_code,
         period,
@@ -40,12 +28,8 @@ rolled_up as (
         on staff.unit_code = absence.unit_code and staff.period = absence.period
     inner join {{ ref("dim_period") }} as dim_period
         on staff.period = dim_period.period
-    inner join organisation_year
-        on dim_period.fiscal_year = organisation_year.fiscal_year
-    inner join {{ ref("bridge_unit_ancestor") }} as units
-        on
-            staff.unit_code = units.unit_code
-            and organisation_year.organisation_from = units.organisation_from
+    inner join {{ ref("int_unit_ancestor_year") }} as units
+        on dim_period.fiscal_year = units.fiscal_year and staff.unit_code = units.unit_code
     group by units.organisation_from, units.ancestor_unit_code, dim_period.fiscal_year, dim_period.fiscal_month
 ),
 

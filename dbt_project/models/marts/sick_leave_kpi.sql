@@ -1,14 +1,7 @@
 {{ published() }}
 
-with organisation_year as (
-    select distinct
-        organisation_from,
-        fiscal_year
-    from {{ ref("int_report_period") }}
-),
-
 -- Each hour in three groups: everybody, its sex, its age group.
-hours as (
+with hours as (
     {% for group_code in ["'all'", "sex", "age_group"] %}
         select
             unit_code,
@@ -35,12 +28,8 @@ rolled_up as (
     from hours
     inner join {{ ref("dim_period") }} as dim_period
         on hours.period = dim_period.period
-    inner join organisation_year
-        on dim_period.fiscal_year = organisation_year.fiscal_year
-    inner join {{ ref("bridge_unit_ancestor") }} as units
-        on
-            hours.unit_code = units.unit_code
-            and organisation_year.organisation_from = units.organisation_from
+    inner join {{ ref("int_unit_ancestor_year") }} as units
+        on dim_period.fiscal_year = units.fiscal_year and hours.unit_code = units.unit_code
     group by
         units.organisation_from, units.ancestor_unit_code, dim_period.fiscal_year, dim_period.fiscal_month, hours.group_code
 ),
