@@ -23,17 +23,6 @@ _RAW = "raw"
 #: What every build comes after, also that of a seed.
 _TAKEN_IN = dg.AssetKey([_RAW, "load"])
 _BUILT = ("model", "seed", "snapshot")
-#: Names of the models of core that describe codes.
-_DIMENSIONS = (
-    "dim_",
-    "bridge_",
-    "int_organisation",
-    "int_register_span",
-    "int_used_code",
-    "int_account_report_line",
-    "int_counterparty_group",
-    "int_report_line",
-)
 #: Failing rows that a check shows: enough to see what is wrong.
 _FAILING_ROWS = 10
 #: Of those, how many are told in the message.
@@ -50,10 +39,8 @@ class Translator(DagsterDbtTranslator):
         return dg.AssetKey([_layer(dbt_resource_props), dbt_resource_props["name"]])
 
     def get_group_name(self, dbt_resource_props: Mapping[str, Any]) -> str:
-        """Return the layer; of core, the dimensions apart: what everything hangs on would otherwise cover what flows through."""
-        layer = _layer(dbt_resource_props)
-        is_dimension = layer == "core" and dbt_resource_props["name"].startswith(_DIMENSIONS)
-        return "dimensions" if is_dimension else layer
+        """Return the layer; the dimensions apart from core, as what everything hangs on would cover what flows through."""
+        return "dimensions" if "dimensions" in dbt_resource_props["fqn"] else _layer(dbt_resource_props)
 
     def get_description(self, dbt_resource_props: Mapping[str, Any]) -> str:
         """Return the model's own description; its SQL is in the repository, not in every event."""
