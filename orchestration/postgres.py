@@ -128,9 +128,9 @@ def publish_postgres(settings: Settings, keys: Mapping[str, Sequence[str]]) -> P
         raise PostgresError(
             Text(
                 sv=f"Publiceringen till PostgreSQL misslyckades: {reason}. Schemat {options.schema_name} är som det var; "
-                "filerna i published/ är publicerade.",
+                "filerna i published/ är publicerade. Kör avvik run igen när det är avhjälpt.",
                 en=f"The publication to PostgreSQL failed: {reason}. The schema {options.schema_name} is as it was; "
-                "the files in published/ are published.",
+                "the files in published/ are published. Run avvik run again when it has been put right.",
             )
         ) from error
     return PostgresPublication(publication.publication_id, {mart.name: mart.rows for mart in marts}, waiting)

@@ -9,6 +9,7 @@ What belongs here: reading declarations. What does not: what is inside a publica
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from pathlib import Path
@@ -23,6 +24,7 @@ SNAPSHOT = PROJECT / "published_schema.json"
 Schema = dict[str, dict[str, str]]
 
 
+@functools.cache
 def declared_schema(project: Path = PROJECT) -> Schema:
     """Return mart → column → type, from the models that are published and the tables that Python adds to them (sources)."""
     schema: Schema = {}

@@ -32,8 +32,9 @@ ADMINISTRATOR = "admin"
 
 _SUPERSET = Path(__file__).parent / "superset"
 _REPOSITORY = Path(__file__).resolve().parents[2]
-#: Seconds that the first set-up and a start may take on a busy computer.
-_SETUP, _START = 600, 180
+_VENV = _REPOSITORY / ".venv-bi"
+#: Seconds that a start may take on a busy computer, the first time with the set-up.
+_START = 600
 
 Say = Callable[[Text], None]
 
@@ -62,8 +63,9 @@ def python() -> Path:
     Raises:
         BiError: it is not installed.
     """
-    path = Path(os.environ.get("AVVIK_BI_PYTHON") or _REPOSITORY / ".venv-bi" / "bin" / "python")
-    if not path.exists():
+    chosen = os.environ.get("AVVIK_BI_PYTHON")
+    path = Path(chosen) if chosen else _VENV / "bin" / "python"
+    if not (path if chosen else _VENV / ".installed").exists():  # make bi-setup writes that file last
         raise BiError(
             Text(
                 sv=f"Superset är inte installerat ({path} saknas). Kör make bi, som installerar det i en egen miljö.",
@@ -79,25 +81,20 @@ def bi_folder(settings: Settings) -> Path:
 
 
 def prepare(settings: Settings, say: Say = lambda text: None) -> None:
-    """Set Superset up for the home, or bring it up to date: secrets, its database, the administrator, the dashboards.
+    """Write what Superset needs when it starts: secrets, the bundle of dashboards and the state that it is to come to.
 
     Raises:
-        BiError: Superset is not installed, or its set-up failed (the log says why).
         NothingPublished: the home has no marts yet.
     """
     folder = bi_folder(settings)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name in ("secret_key", "admin_password"):
         _make_secret(folder / name)
-    bundle = folder / "dashboards.zip"
-    write_bundle(settings, bundle)
-    done = folder / "imported"
-    state = _state(bundle)
-    if done.exists() and done.read_text(encoding="utf-8") == state:
-        return
-    say(Text(sv="Ställer i ordning Superset (tar en halv minut första gången)", en="Setting up Superset (half a minute)"))
-    _run([str(python()), str(_SUPERSET / "bootstrap.py"), str(bundle)], settings, folder / "setup.log")
-    done.write_text(state, encoding="utf-8")
+    write_bundle(settings, folder / "dashboards.zip")
+    state, done = _state(folder / "dashboards.zip"), folder / "imported"
+    (folder / "wanted").write_text(state, encoding="utf-8")
+    if not done.exists() or done.read_text(encoding="utf-8") != state:
+        say(Text(sv="Ställer i ordning Superset (tar en halv minut första gången)", en="Setting up Superset (half a minute)"))
 
 
 @contextlib.contextmanager
@@ -105,8 +102,12 @@ def serving(settings: Settings, port: int = PORT, say: Say = lambda text: None) 
     """Set Superset up, start it on 127.0.0.1, yield it when it answers, and stop it afterwards.
 
     Raises:
-        BiError: also when the port is taken or it does not answer in time.
+        BiError: Superset is not installed, the port is taken, or it does not come to answer (the log says why).
+        NothingPublished: the home has no marts yet.
     """
+    command = [str(python()), "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--worker-class", "gthread"]
+    command += ["--threads", "8", "--timeout", str(_START), "--graceful-timeout", "2", "--no-control-socket"]
+    command += ["--pythonpath", str(_SUPERSET), "avvik_superset:create()"]
     prepare(settings, say)
     with contextlib.closing(socket.socket()) as probe:
         if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -117,17 +118,6 @@ def serving(settings: Settings, port: int = PORT, say: Say = lambda text: None) 
                 )
             )
     folder = bi_folder(settings)
-    command = [str(python()), "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--workers", "1", "--worker-class", "gthread"]
-    command += [
-        "--threads",
-        "8",
-        "--timeout",
-        "120",
-        "--graceful-timeout",
-        "2",
-        "--no-control-socket",
-        "superset.app:create_app()",
-    ]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
             command, env=_environment(settings), cwd=folder, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
@@ -147,7 +137,6 @@ def _environment(settings: Settings) -> Mapping[str, str]:
         "AVVIK_BI_FOLDER": folder,
         "SUPERSET_HOME": folder,
         "SUPERSET_CONFIG_PATH": str(_SUPERSET / "superset_config.py"),
-        "FLASK_APP": "superset.app:create_app()",
         "SCARF_ANALYTICS": "false",
         "PYTHONWARNINGS": "ignore",
     }
@@ -168,26 +157,6 @@ def _state(bundle: Path) -> str:
         if path.exists():
             digest.update(path.read_bytes())
     return digest.hexdigest()
-
-
-def _run(command: list[str], settings: Settings, log: Path) -> None:
-    with log.open("wb") as file:
-        done = subprocess.run(
-            command,
-            env=_environment(settings),
-            cwd=log.parent,
-            stdout=file,
-            stderr=subprocess.STDOUT,
-            timeout=_SETUP,
-            check=False,
-        )
-    if done.returncode != 0:
-        raise BiError(
-            Text(
-                sv=f"Superset kunde inte ställas i ordning. Loggen: {log}",
-                en=f"Superset could not be set up. The log: {log}",
-            )
-        )
 
 
 def _wait_for(address: str, process: subprocess.Popen, log: Path) -> None:

@@ -10,11 +10,13 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pytest
+import tiny
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from orchestration import postgres
+from expectations import files
+from orchestration import cli, ingest, postgres
 from orchestration.errors import SettingsError
 from orchestration.postgres import PostgresError, primary_keys, publish_postgres
 from orchestration.postgres_options import PostgresOptions
@@ -266,3 +268,29 @@ def test_the_step_is_in_the_job_only_where_it_is_set_up(tmp_path: Path) -> None:
     (asset,) = published_postgres_assets(plain, project)
     assert asset.key.path == ["published_postgres"]
     assert [key.path for key in asset.dependency_keys] == [["published"]]
+
+
+def test_a_run_copies_to_the_server_and_its_publication_stands_without_it(
+    settings: Settings, dsn: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The server down: the month is published all the same, exit code 3 and what to do; the next run makes up for it."""
+    monkeypatch.setenv("AVVIK_DBT_PROJECT", str(tiny.write_project(tmp_path / "dbt_project")))
+    monkeypatch.setattr(ingest, "open_reading", ingest.open_reading)  # put back afterwards
+    tiny.use_tiny_reader()
+    monkeypatch.setattr(files, "check_file", lambda *_: [])  # Great Expectations takes seconds to import, and is tested elsewhere
+    settings.sources = tiny.tiny_settings(settings.home).sources
+    tiny.deliver(settings, "2015-03")
+
+    settings.postgres = PostgresOptions(dsn="host=/nowhere")
+    assert cli._run(settings, ["2015-03"]) == 3
+    said = capsys.readouterr().err
+    assert "files in published/ are published. Run avvik run again" in said
+    assert "Traceback" not in said
+    published = tiny.follow_up(settings)
+    assert len(published) == 2
+
+    settings.postgres = PostgresOptions(dsn=dsn)
+    assert cli._run(settings, ["2015-03"]) == 0
+    assert tiny.follow_up(settings) == published
+    columns = "report_period, unit_code, report_line, outcome_period"
+    assert rows(dsn, f"select {columns} from marts.follow_up order by {columns}") == published

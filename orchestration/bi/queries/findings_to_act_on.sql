@@ -2,6 +2,7 @@
 -- En rad per: fynd på enheten eller någon enhet under den
 -- Parametrar: $report_period ('2015-03'), $unit_code ('KLK')
 -- Kronor. Verkan = så mycket ändras resultatet när felet rättas; perioden och helåret läggs aldrig ihop.
+-- Sist PER-04 (budget i annan månad) och PER-10 (redan ändrat): de ändrar inget resultat.
 
 select
     findings.finding_id,
@@ -26,5 +27,5 @@ inner join marts.bridge_unit_ancestor as bridge
 where
     findings.report_period = $report_period
     and bridge.ancestor_unit_code = $unit_code
-    and findings.status in ('open', 'acknowledged')
-order by abs(findings.effect_period) desc, findings.finding_id
+    and findings.status in ('open', 'recurring', 'acknowledged')
+order by findings.rule_id in ('PER-04', 'PER-10'), abs(findings.effect_period) desc, findings.finding_id

@@ -22,6 +22,7 @@ LANGUAGES = {"sv": {"flag": "se", "name": "Svenska"}, "en": {"flag": "us", "name
 BABEL_DEFAULT_LOCALE = "sv"
 FAB_ADD_SECURITY_API = False
 WTF_CSRF_ENABLED = True
+ALEMBIC_SKIP_LOG_CONFIG = True  # or the server's own log falls silent after a set-up
 SESSION_COOKIE_SAMESITE = "Strict"
 #: A new publication is seen at the next query: nothing is cached.
 DATA_CACHE_CONFIG = {"CACHE_TYPE": "NullCache"}
@@ -47,7 +48,7 @@ def _swedish() -> Blueprint:
     """Return the page that gives Superset's own pages their Swedish words; it ships none. What is not there is in English."""
     words = json.loads((Path(__file__).parent / "swedish.json").read_text(encoding="utf-8"))
     entries = {"": {"domain": "superset", "lang": "sv", "plural_forms": "nplurals=2; plural=(n != 1)"}}
-    entries |= {word: [translation] for word, translation in words.items()}
+    entries |= {word: forms if isinstance(forms, list) else [forms] for word, forms in words.items()}  # one form, or one and many
     pack = {"domain": "superset", "locale_data": {"superset": entries}}
     utils.ALL_LANGUAGE_PACKS["sv"] = pack
     blueprint = Blueprint("avvik_swedish", __name__)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
+import subprocess
 from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
@@ -13,6 +16,7 @@ import pytest
 import tiny_bi
 
 from orchestration.bi.bundle import dataset_queries, missing_marts
+from orchestration.bi.schema import declared_schema
 from orchestration.postgres import publish_postgres
 from orchestration.settings import Settings
 
@@ -95,8 +99,29 @@ def test_the_dashboards_datasets_answer_the_same(
             assert abs((one[index] or 0) - (other[index] or 0)) <= Decimal("0.01"), names[index]
 
 
+def test_every_query_is_in_the_list_and_the_two_ways_to_run_one_work(
+    marts: duckdb.DuckDBPyConnection, postgres: psycopg.Connection, postgres_dsn: str
+) -> None:
+    """As the README beside the queries says it: prepared in DuckDB, through sed and psql in PostgreSQL."""
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert set(re.findall(r"`(\w+)\.sql`", readme)) == set(QUERIES)
+    expected = [tuple(map(str, row.values())) for row in answer(marts, "follow_up")]
+    marts.execute(f"prepare q as {QUERIES['follow_up']}")
+    prepared = marts.execute("execute q(report_period := '2015-02', unit_code := 'KLK')").fetchall()
+    assert [tuple(map(str, row)) for row in prepared] == expected
+    if shutil.which("psql") is None:
+        pytest.skip("needs psql: `make test-all` installs it (apt-get install postgresql)")
+    command = re.findall(r"^\$ (sed .*psql) -d ekonomi (.*)$", readme, re.MULTILINE)[0]
+    values = command[1].replace("2015-03", "2015-02")
+    shell = f"{command[0]} -d \"$DSN\" -At -F '|' {values}"
+    environment = {**os.environ, "DSN": postgres_dsn}
+    done = subprocess.run(shell, shell=True, cwd=FOLDER, env=environment, capture_output=True, text=True, check=True)
+    assert [tuple(line.split("|")) for line in done.stdout.splitlines()] == expected
+
+
 def test_accounts_and_vouchers_sum_to_the_follow_up(marts: duckdb.DuckDBPyConnection) -> None:
     line = next(row for row in answer(marts, "follow_up") if row["report_line_name"] == "Övriga externa kostnader")
+    assert line["unit_code"] == "KLK"  # itself comes first
     accounts = answer(marts, "accounts_behind_a_deviation")
     assert sum(row["deviation_period"] for row in accounts) == line["deviation_period"] == Decimal("-4.04")
     vouchers = answer(marts, "largest_vouchers")
@@ -104,15 +129,34 @@ def test_accounts_and_vouchers_sum_to_the_follow_up(marts: duckdb.DuckDBPyConnec
 
 
 def test_the_units_below_sum_to_the_unit(marts: duckdb.DuckDBPyConnection) -> None:
-    below = [row for row in answer(marts, "follow_up_below", unit_code="KOMMUN") if row["report_line"] == "net"]
-    (whole,) = (row for row in answer(marts, "follow_up", unit_code="KOMMUN") if row["report_line_name"] == "Netto")
+    whole, *below = (row for row in answer(marts, "follow_up", unit_code="KOMMUN") if row["report_line_name"] == "Netto")
+    assert (whole["unit_code"], {row["unit_code"] for row in below}) == ("KOMMUN", {"BUN", "KLK"})
     assert sum(row["deviation_period"] for row in below) == whole["deviation_period"]
 
 
 def test_a_finding_is_shown_once_for_its_unit_and_once_for_each_above(marts: duckdb.DuckDBPyConnection) -> None:
     sql = dataset_queries()["fynd"]
-    rows = marts.execute(f"select unit, finding_id from ({sql}) where month = '2015-02' order by all").fetchall()
+    rows = marts.execute(
+        f"select unit, finding_id from ({sql}) where month = '2015-02' and finding_id = 'F1' order by all"
+    ).fetchall()
     assert rows == [("Ekonomi (E1)", "F1"), ("Kansliet (KLK)", "F1"), ("Kommunen (KOMMUN)", "F1")]
+
+
+def test_what_changes_no_result_is_in_no_sum_of_effects(marts: duckdb.DuckDBPyConnection) -> None:
+    sql = dataset_queries()["fynd"]
+    rows = marts.execute(
+        f"select finding_id, effect_period, effect_on_result, effect_on_year from ({sql}) "
+        "where month = 'Senaste' and unit = 'Kansliet (KLK)' order by 1"
+    ).fetchall()
+    assert rows == [("F1", Decimal("-5.96"), Decimal("-5.96"), Decimal("0.00")), ("F2", Decimal("7000000.00"), None, None)]
+
+
+def test_the_steps_of_the_bridge_sort_as_text_in_their_order(marts: duckdb.DuckDBPyConnection) -> None:
+    sql = dataset_queries()["personalbrygga"]
+    where = "where month = 'Senaste' and unit = 'Kansliet (KLK)'"
+    by_name = marts.execute(f"select step from ({sql}) {where} order by step_name").fetchall()
+    assert by_name == marts.execute(f"select step from ({sql}) {where} order by step_order").fetchall()
+    assert by_name == [("vacancy",), ("unexplained",), ("hired_staff",)]
 
 
 def test_the_curve_ends_where_the_follow_up_says(marts: duckdb.DuckDBPyConnection) -> None:
@@ -135,5 +179,10 @@ def test_the_curve_ends_where_the_follow_up_says(marts: duckdb.DuckDBPyConnectio
 
 def test_a_mart_that_is_not_published_is_named(settings: Settings, tmp_path: Path) -> None:
     assert missing_marts(settings) == {}
-    without = tiny_bi.publication(tmp_path, without=("findings", "finding_evidence"))
+    without = Settings(home=tmp_path)
+    without.published.mkdir(parents=True)
+    with duckdb.connect(str(without.published / "reporting.duckdb")) as connection:
+        connection.execute("create schema marts")
+        for mart in set(declared_schema()) - {"findings", "finding_evidence"}:
+            connection.execute(f"create table marts.{mart} (n integer)")
     assert missing_marts(without) == {"fynd": ["findings"], "fynd_underlag": ["finding_evidence", "findings"]}

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import importlib
 import json
 import re
+from collections.abc import Iterable
+from pathlib import Path
 
 import pytest
 import yaml
 
 from orchestration.bi.bundle import ASSETS, dataset_queries
 from orchestration.bi.schema import PROJECT, SNAPSHOT, declared_schema, differences, fingerprint
+from orchestration.publish import SCHEMA
 
+REPOSITORY = PROJECT.parent
 CHANGELOG = (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")
 DESCRIBED = sorted((PROJECT / "models").rglob("*.yml"))
 
@@ -52,22 +58,72 @@ def test_every_published_mart_and_column_is_described() -> None:
     assert undescribed == []
 
 
-def test_exposures_name_what_each_dashboard_reads() -> None:
+def marts_in(text: str) -> set[str]:
+    return set(re.findall(rf"\b{SCHEMA}\.(\w+)", text))
+
+
+def marts_read_by(modules: Iterable[Path]) -> set[str]:
+    """Return the marts that the SQL in Python modules names, constants of a module put in.
+
+    Where a function puts in an argument, like `dim_{code}`: with every text that the module calls it with.
+    """
+    read = set()
+    for path in modules:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = vars(importlib.import_module(".".join(path.relative_to(REPOSITORY).with_suffix("").parts)))
+        documentation = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+        plain = (node for node in ast.walk(tree) if isinstance(node, ast.Constant) and id(node) not in documentation)
+        read |= marts_in(" ".join(node.value for node in plain if isinstance(node.value, str)))
+        for function in [tree, *(node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef))]:
+            formatted = [node for node in ast.walk(function) if isinstance(node, ast.JoinedStr)]
+            text = " ".join("".join(_piece(part, names) for part in node.values) for node in formatted)
+            read |= marts_in(text)
+            if isinstance(function, ast.FunctionDef):
+                starts = re.findall(rf"\b{SCHEMA}\.(\w*)\0", text)
+                read |= {start + word for start in starts for word in _texts_given_to(function.name, tree)}
+    return read & declared_schema().keys()
+
+
+def _texts_given_to(function: str, tree: ast.AST) -> set[str]:
+    calls = (node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name))
+    given = [value for call in calls if call.func.id == function for value in [*call.args, *(k.value for k in call.keywords)]]
+    return {value.value for value in given if isinstance(value, ast.Constant) and isinstance(value.value, str)}
+
+
+def _piece(part: ast.expr, names: dict) -> str:
+    if isinstance(part, ast.Constant):
+        return str(part.value)
+    known = names.get(part.value.id) if isinstance(part, ast.FormattedValue) and isinstance(part.value, ast.Name) else None
+    return known if isinstance(known, str) else "\0"
+
+
+def test_marts_are_found_in_the_sql_of_modules() -> None:
+    """Plain, by a constant, by an argument; not in a docstring."""
+    assert "bridge_unit_ancestor" in marts_read_by([REPOSITORY / "orchestration" / "report" / "model.py"])
+    assert "dim_counterparty" in marts_read_by([REPOSITORY / "orchestration" / "report" / "model.py"])
+    assert "finding_evidence" in marts_read_by([REPOSITORY / "orchestration" / "findings" / "listing.py"])
+    assert marts_read_by([REPOSITORY / "orchestration" / "findings" / "answers.py"]) == set()
+
+
+def test_exposures_name_what_is_read() -> None:
     exposures = yaml.safe_load((PROJECT / "models" / "exposures.yml").read_text(encoding="utf-8"))["exposures"]
     named = {e["name"]: set(re.findall(r"'(\w+)'\)", " ".join(e["depends_on"]))) for e in exposures}
-    sql = {
-        yaml.safe_load(path.read_text(encoding="utf-8"))["uuid"]: yaml.safe_load(path.read_text(encoding="utf-8"))["sql"]
-        for path in (ASSETS / "datasets").rglob("*.yaml")
-    }
-    charts = {}
-    for path in (ASSETS / "charts").glob("*.yaml"):
-        chart = yaml.safe_load(path.read_text(encoding="utf-8"))
-        charts[chart["uuid"]] = set(re.findall(r"marts\.(\w+)", sql[chart["dataset_uuid"]]))
+    report = (REPOSITORY / "orchestration" / "report").glob("*.py")
+    read = {"manadsrapport": marts_read_by(report), "sql_fragor": set()}
+    read["atgardslista"] = marts_read_by([REPOSITORY / "orchestration" / "findings" / "actions.py"])
+    for path in ASSETS.parents[1].glob("queries/*.sql"):
+        read["sql_fragor"] |= marts_in(path.read_text(encoding="utf-8"))
+    datasets = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ASSETS / "datasets").rglob("*.yaml")]
+    sql = {dataset["uuid"]: marts_in(dataset["sql"]) for dataset in datasets}
+    charts = [yaml.safe_load(path.read_text(encoding="utf-8")) for path in (ASSETS / "charts").glob("*.yaml")]
+    dataset_of = {chart["uuid"]: chart["dataset_uuid"] for chart in charts}
     for path in (ASSETS / "dashboards").glob("*.yaml"):
         position = yaml.safe_load(path.read_text(encoding="utf-8"))["position"]
         shown = [item["meta"]["uuid"] for item in position.values() if isinstance(item, dict) and item["type"] == "CHART"]
-        read = set().union(*(charts[uuid] for uuid in shown))
-        assert named[f"bi_{path.stem}"] == read, path.stem
+        read[f"bi_{path.stem}"] = set().union(*(sql[dataset_of[uuid]] for uuid in shown))
+    assert named.keys() == read.keys()
+    for name, marts in read.items():
+        assert named[name] == marts, name
 
 
 def test_the_dashboards_files_hold_no_account_of_this_computer() -> None:
