@@ -455,6 +455,8 @@ def proof(file: Path, text: Path | None, sheet: str | None) -> None:
 @click.option("--port", default=3000, show_default=True)
 def ui(home: Path, port: int) -> None:
     """Open the Dagster UI of a home folder on localhost."""
+    import signal
+
     from orchestration.instance import prepare_instance
 
     settings = load_settings(home)
@@ -462,6 +464,7 @@ def ui(home: Path, port: int) -> None:
     console.print(f"Dagster: http://127.0.0.1:{port}", markup=False)
     dagster = str(Path(sys.executable).with_name("dagster"))
     os.environ["AVVIK_HOME"] = str(settings.home)
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # started in the background it is ignored, and Dagster then ignores SIGTERM, too
     os.execv(dagster, [dagster, "dev", "-m", "orchestration.definitions", "-h", "127.0.0.1", "-p", str(port)])
 
 

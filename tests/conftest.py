@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+import subprocess
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+
+from orchestration.report.pdf import find_browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -57,7 +61,7 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """Yield Debian's Chromium, headless, driven by Playwright; skip where there is none."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    chromium = find_browser()
     if chromium is None:
         pytest.skip("needs Chromium: `make test-all` installs it (apt-get install chromium)")
     sync_playwright = pytest.importorskip("playwright.sync_api", reason="needs Playwright: `make setup`").sync_playwright
@@ -79,6 +83,24 @@ LONGEST = (
     "test_people_run.py",
     "test_personal_data.py",
 )
+
+
+@pytest.fixture(scope="session")
+def libreoffice(tmp_path_factory: pytest.TempPathFactory) -> Callable[[Path, Path], Path]:
+    """Return a function that opens a workbook in LibreOffice, saves it in a folder and returns that file; skip without it."""
+    program = shutil.which("soffice") or shutil.which("libreoffice")
+    if program is None:
+        warnings.warn("LibreOffice is not installed: no workbook was opened in it", stacklevel=2)
+        pytest.skip("needs LibreOffice: `make test-all` installs it (apt-get install libreoffice-calc)")
+    profile = (tmp_path_factory.mktemp("libreoffice") / "profile").as_uri()  # one for all: the first start makes it
+
+    def convert(workbook: Path, folder: Path) -> Path:
+        command = [program, f"-env:UserInstallation={profile}", "--headless", "--convert-to", "xlsx:Calc MS Excel 2007 XML"]
+        done = subprocess.run([*command, "--outdir", str(folder), str(workbook)], check=True, capture_output=True, timeout=180)
+        assert b"repair" not in (done.stdout + done.stderr).lower()
+        return folder / workbook.name
+
+    return convert
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

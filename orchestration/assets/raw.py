@@ -134,11 +134,17 @@ def raw_assets(
                 context.add_asset_metadata(plain(_month_metadata(name, result)), spec.key, result.delivery)
             yield dg.MaterializeResult(asset_key=spec.key, metadata=plain(_metadata(settings, name, results)))
         wanted = {(key.asset_key, key.name) for key in context.selected_asset_check_keys}
+        given = set()
         for check in _check_results(catalogue, results, files, _standing(settings, files)):
             if (check.asset_key, check.check_name) in wanted:
+                given.add((check.asset_key, check.check_name))
                 yield check
         problems = [problem for result in results for problem in result.problems]
         if problems:
+            # In a run that fails Dagster shows a check without a result as failed: they would hide the one that did fail.
+            idle = Text(sv="Inget att pröva i leveransen.", en="Nothing to check in this delivery.")
+            for asset_key, name in sorted(wanted - given, key=str):
+                yield dg.AssetCheckResult(asset_key=asset_key, check_name=name, passed=True, description=str(idle))
             text = Text(
                 sv="Leveransen stoppades; det som är publicerat är orört. " + " • ".join(problems),
                 en="The delivery was stopped; what is published is untouched. " + " • ".join(problems),

@@ -68,14 +68,14 @@ def reports_asset(settings: Settings, published: dg.AssetKey, marts: Sequence[dg
 
 
 def _metadata(result: Reports) -> dict[str, Any]:
-    return {
+    missing = {"missing": "; ".join(str(text) for text in result.missing)} if result.missing else {}
+    return missing | {
         "path": dg.MetadataValue.path(str(result.folder)),
         "period": result.period,
         "written": len(result.written),
         "unchanged": len(result.unchanged),
         "files": table(("file", "what"), _files(result)),
         "proof": table(("unit", "proof"), [*result.proved.items(), *((unit, str(why)) for unit, why in result.refused)]),
-        "missing": "; ".join(str(text) for text in result.missing) or None,
     }
 
 

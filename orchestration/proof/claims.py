@@ -18,10 +18,11 @@ from decimal import Decimal
 from typing import Literal
 
 from orchestration.errors import Text
+from orchestration.months import MONTHS
 from orchestration.proof.arithmetic import Proof, prove
 from orchestration.proof.model import UNITS, Measure, PrintedTable, Scope
 from orchestration.proof.numbers import JOINERS, MINUSES, format_number
-from orchestration.proof.vocabulary import LINE_KEYS, MONTHS, TOPICS, TOTALS
+from orchestration.proof.vocabulary import LINE_KEYS, TOPICS, TOTALS
 
 Verdict = Literal[
     "supported",

@@ -83,9 +83,9 @@ class PrintedTable:
     notes: list[Text] = field(default_factory=list)
 
     def name(self, cell: CellId) -> str:
-        """Return 'row label, column label'."""
+        """Return 'row label, column label'; a column without a label has its number."""
         row, column = cell
-        return f"{self.rows[row].label}, {self.columns[column].label}"
+        return f"{self.rows[row].label}, {self.columns[column].label or f'({column + 1})'}"
 
     def row_of(self, key: str) -> int | None:
         """Return the index of the first row with this report line."""

@@ -376,7 +376,10 @@ class _Line:
 
 
 _JOINED = re.compile(rf"(?<=\d)[{JOINERS}](?=\d{{3}}(?!\d))")
-_TOKEN = re.compile(rf"^[{MINUSES}+(]?\d[\d.,_]*[{MINUSES})%]?$")
+_TOKEN = re.compile(rf"^[{MINUSES}+(]?\d[\d.,_'’]*[{MINUSES})%]*$")
+_PERCENT = re.compile(rf"(?<=\d)[ {JOINERS}]+%")
+#: The line of a page break inside a table: 'Sida 2 (3)'.
+_PAGE = re.compile(r"^\W*(?:sid(?:a|an)?|page)\b\.?\W*\d+\W*(?:(?:av|of)?\W*\d+\W*)?$", re.I)
 _DASH = re.compile(rf"^[{MINUSES}]$")
 
 
@@ -436,9 +439,9 @@ def _unstack(source: list[str]) -> list[str]:
 
 
 def _number_line(line: str, number: int) -> _Line | None:
-    if len(line) > 400 or not re.search(r"\d", line):
+    if len(line) > 400 or not re.search(r"\d", line) or _PAGE.match(line):
         return None
-    line = _JOINED.sub("_", line)
+    line = _PERCENT.sub("%", _JOINED.sub("_", line))
     pieces = [piece.strip() for piece in re.split(r"\t|\||;|\s{2,}", line.strip()) if piece.strip()]
     if not pieces:
         return None
@@ -528,11 +531,19 @@ def _cuts(tokens: list[str], count: int) -> list[list[str]]:
 
 
 def _blocks(source: list[str], lines: dict[int, _Line]) -> list[list[_Line]]:
-    """Return runs of at least three number lines with at most two other short lines between them."""
+    """Return runs of at least three number lines with at most two other short lines between them.
+
+    A page break inside a table, with its headings once more, does not part it.
+    """
     blocks: list[list[_Line]] = []
     current: list[_Line] = []
     for index in sorted(lines):
         gap = source[current[-1].number + 1 : index] if current else []
+        above = (
+            {line.strip() for line in source[max(current[0].number - _HEADER_LINES, 0) : current[0].number]} if current else set()
+        )
+        if any(line.strip() in above and _words(line) for line in gap):
+            gap = [line for line in gap if line.strip() and line.strip() not in above and not _PAGE.match(line)]
         words = [line for line in gap if line.strip()]
         apart = len(gap) > 4 or len(words) > 2 or any(len(line) > 60 or line.rstrip().endswith(".") for line in words)
         if current and apart:
@@ -581,7 +592,7 @@ def _read_block(source: list[str], block: list[_Line], file: str) -> PrintedTabl
     first, last = block[0].number, block[-1].number
     rows = []
     for found in usable:
-        label = found.label or (source[found.number - 1].strip() if found.number else "")
+        label = _whole_label(source, found, headings)
         rows.append(describe_row(label or f"({found.number + 1})", found.number + 1))
     choices = [line.ways(width) for line in usable]
     sign = thousands_sign([cell for ways in choices for cell in ways[0]])
@@ -600,6 +611,13 @@ def _read_block(source: list[str], block: list[_Line], file: str) -> PrintedTabl
         return _finish(PrintedTable(file, list(rows), marked, cells), " ".join(headings), trailing_zeros=True)
 
     table = build(_choose(choices, build))
+    if not any(column.label for column in columns):
+        table.notes.append(
+            Text(
+                sv="Kolumnerna saknar rubriker: skillnaden mellan dem prövas bara där talen själva visar den.",
+                en="The columns have no headings: their difference is proved only where the numbers show it.",
+            )
+        )
     ambiguous = [usable[i].number + 1 for i, ways in enumerate(choices) if len(ways) > 1]
     if ambiguous:
         at = ", ".join(map(str, ambiguous))
@@ -626,6 +644,21 @@ def _read_block(source: list[str], block: list[_Line], file: str) -> PrintedTabl
     }
     table.text = "\n".join("" if i in blanked else line for i, line in enumerate(source))
     return table
+
+
+def _whole_label(source: list[str], found: _Line, headings: list[str]) -> str:
+    """Return the label of a line, with the part of it that a paste left on the line before or after."""
+
+    def words_only(index: int) -> str:
+        line = source[index].strip() if 0 <= index < len(source) else ""
+        return line if line and len(line) <= 40 and not re.search(r"[\d.:;|\t]", line) and source[index] not in headings else ""
+
+    before, after = words_only(found.number - 1), words_only(found.number + 1)
+    if not found.label:
+        return source[found.number - 1].strip() if found.number else ""
+    if found.label[0].islower() and before and not before[0].islower():
+        return f"{before} {found.label}"
+    return f"{found.label} {after}" if after and after[0].islower() else found.label
 
 
 def _words(line: str) -> list[str]:

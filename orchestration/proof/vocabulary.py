@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from orchestration.months import MONTHS
 from orchestration.proof.model import Column, Measure, Row, RowKind, Scope
 
 LINE_KEYS: dict[str, RowKind] = {
@@ -73,21 +74,6 @@ def _line_key(text: str, *, net: bool, total: bool, income: bool, cost: bool) ->
         return "other_internal_cost"
     return None
 
-
-MONTHS = (
-    "januari",
-    "februari",
-    "mars",
-    "april",
-    "maj",
-    "juni",
-    "juli",
-    "augusti",
-    "september",
-    "oktober",
-    "november",
-    "december",
-)
 
 _MEASURES: list[tuple[Measure, re.Pattern[str]]] = [
     ("percent", re.compile(r"%|procent|andel|percent", re.I)),

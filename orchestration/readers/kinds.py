@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from orchestration.errors import SettingsError, Text
+from orchestration.months import MONTHS
 from orchestration.settings import PERSONAL_KINDS
 
 FieldType = Literal[
@@ -401,11 +402,7 @@ _AGREEMENT_TEXT = _f(
     "Text, Avser, Benämning, Avtalstext, Beskrivning, Text på fakturan, Description",
     "Facklig tid",
 )
-_MONTHS_OF_YEAR = (
-    *("januari", "februari", "mars", "april", "maj", "juni"),
-    *("juli", "augusti", "september", "oktober", "november", "december"),
-)
-_MONTH_CHOICES = {str(number): (name, name[:3], f"{number:02d}") for number, name in enumerate(_MONTHS_OF_YEAR, start=1)}
+_MONTH_CHOICES = {str(number): (name, name[:3], f"{number:02d}") for number, name in enumerate(MONTHS, start=1)}
 _OCCASIONS = (
     _f(
         "amount",

@@ -222,7 +222,7 @@ def _nothing_booked(connection: duckdb.DuckDBPyConnection, report: Report, line:
             Cause(
                 line.key,
                 "nothing_booked",
-                "Budgeterat men inget bokfört",
+                "Inget bokfört",
                 facts.deviation,
                 basis,
                 child.name,
@@ -250,21 +250,24 @@ def _profile(connection: duckdb.DuckDBPyConnection, report: Report, line: LineFa
     choice = report.options.profile_reference
     flat = abs(share - even) < report.options.profile_threshold
     by_history = history is not None and (choice == "previous_year" or (choice == "auto" and flat))
+    if choice == "auto" and not flat and history is not None:
+        if (history > share) == (even > share):
+            by_history = abs(history - share) < abs(even - share)  # the cautious of the two: both vouch for that much
+        else:
+            return  # twelfths and last year point in opposite directions: no cause that data can vouch for
     reference = history if by_history and history is not None else even
-    least = report.options.history_threshold if by_history else report.options.profile_threshold
+    least = report.options.history_threshold if by_history and flat else report.options.profile_threshold
     if abs(share - reference) < least:
         return
     effect = (reference * year - budget).quantize(Decimal("0.01"))
     facts = {"share": share, "reference": reference, "even": even, "flat": Decimal(flat)}
     basis = f"{percent(share, 1)} av årets budget i perioden, mot {percent(reference, 1)}"
     basis += " enligt fjolårets utfall" if by_history else " vid jämn fördelning"
-    if history is not None and not by_history:
-        facts["history"] = history
-        facts["effect_history"] = (history * year - budget).quantize(Decimal("0.01"))
-        basis += f"; med fjolårets fördelning ({percent(history, 1)}) blir beloppet {money(facts['effect_history'], sign=True)}"
-        if choice == "auto" and (facts["effect_history"] > 0) != (effect > 0):
-            return  # twelfths and last year point in opposite directions: no cause that data can vouch for
-    title = "Budgetens fördelning över året"
+    other = even if by_history else history
+    if other is not None and not flat:
+        amount = money((other * year - budget).quantize(Decimal("0.01")), sign=True)
+        basis += f"; med {'jämn' if by_history else 'fjolårets'} fördelning ({percent(other, 1)}) blir beloppet {amount}"
+    title = "Budgetens periodisering"
     found.causes.append(Cause(line.key, "budget_profile", title, effect, basis, "", facts))
 
 

@@ -11,6 +11,7 @@ import io
 import zipfile
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
+from math import ceil
 from typing import Any
 
 from lxml import etree
@@ -33,6 +34,7 @@ _KR = "#,##0.00;\N{MINUS SIGN}#,##0.00;0.00"
 _PERCENT = "0 %"
 _PLAIN, _BOLD = Font(), Font(bold=True)  # openpyxl looks up each new style object among all others
 _HEAD_FONT, _WRAP = Font(bold=True, color="FFFFFF"), Alignment(wrap_text=True, vertical="top")
+_AT_TOP = Alignment(vertical="top")
 _HEAD = PatternFill("solid", fgColor="1B4F72")
 _PERSON = PatternFill("solid", fgColor="FFF8D9")
 _TOP = Border(top=Side(style="thin"))
@@ -80,6 +82,22 @@ def _page(sheet: Worksheet) -> None:
     sheet.sheet_view.showGridLines = False
 
 
+def fit_rows(sheet: Worksheet) -> None:
+    """Make each row as high as its wrapped texts need at their columns' widths: LibreOffice does not do it for a file of ours."""
+    for row in sheet.iter_rows():
+        lines = 1
+        for cell in row:
+            if isinstance(cell.value, str) and cell.alignment.wrap_text:
+                width = max(sheet.column_dimensions[cell.column_letter].width * 0.95, 1)
+                bold = 1.15 if cell.font.bold else 1
+                lines = max(lines, sum(ceil(max(len(part), 1) * bold / width) for part in cell.value.split("\n")))
+        if lines > 1:
+            sheet.row_dimensions[row[0].row].height = min(15 * lines, 409)
+            for cell in row:
+                if cell.alignment.vertical is None:
+                    cell.alignment = _AT_TOP
+
+
 class _Book:
     """A workbook and the values of the formulas that were written into it."""
 
@@ -106,6 +124,8 @@ class _Book:
 
     def save(self) -> bytes:
         """Return the file."""
+        for sheet in self.book:
+            fit_rows(sheet)
         buffer = io.BytesIO()
         self.book.save(buffer)
         return _values_of_formulas(buffer.getvalue(), self.book.sheetnames, self.values)
@@ -238,7 +258,8 @@ def _text_sheet(book: _Book, report: Report, words: Words) -> None:
     sheet = book.sheet("Text")
     sheet.column_dimensions["A"].width = 110
     for row, paragraph in enumerate([*words.plain().split("\n\n"), *(p.text for p in words.units)], 1):
-        _text(sheet, row, 1, paragraph.removeprefix("- "), wrap=True)
+        heading = len(paragraph) < 60 and not paragraph.endswith((".", ":"))
+        _text(sheet, row, 1, paragraph.removeprefix("- "), wrap=True, bold=heading)
 
 
 def _findings(book: _Book, report: Report) -> None:

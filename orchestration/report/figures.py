@@ -14,6 +14,7 @@ from decimal import Decimal
 from xml.sax.saxutils import escape, quoteattr
 
 from orchestration.report.causes import Explained
+from orchestration.report.evidence import Finding
 from orchestration.report.model import ZERO, Report
 from orchestration.report.numbers import money, month_name, month_span, month_year, number, tkr
 from orchestration.report.text import cost_form
@@ -25,32 +26,44 @@ _FONT = "Source Sans 3, Segoe UI, Calibri, Helvetica Neue, Liberation Sans, Aria
 
 @dataclass(frozen=True)
 class Step:
-    """One bar of a waterfall: an amount, or (`total`) the sum so far. `known`: the part has a cause in data."""
+    """One bar of a waterfall: an amount, or (`total`) the sum so far. `known`: the part has a cause in data.
+
+    `group`: the line that it is a part of; empty where it is a line.
+    """
 
     label: str
     amount: Decimal
     total: bool = False
     known: bool = False
+    group: str = ""
 
 
 def waterfall_steps(report: Report, explained: Sequence[Explained]) -> list[Step]:
-    """Return the steps from budget to outcome: each line's deviation, divided by cause where causes are known.
+    """Return the steps from budget to outcome: each line's deviation, largest first, divided by cause where causes are known.
 
-    The steps add up to the deviation of the net exactly. Lines that deviate by less than a per cent of the largest are one step.
+    The steps add up to the deviation of the net exactly. Lines that deviate by less than a per cent of the largest are one step,
+    and so are the causes of a line that are smaller than a twentieth of the largest deviation.
     """
     known = {found.line.key: found for found in explained}
     steps: list[Step] = []
     small = ZERO
-    lines = report.detail_lines()
-    largest = max((abs(line.deviation) for line in lines), default=ZERO)
+    lines = sorted(report.detail_lines(), key=lambda line: -abs(line.deviation))
+    sizes = [line.deviation for line in lines] + [cause.amount for found in explained for cause in found.causes]
+    largest = max((abs(size) for size in sizes), default=ZERO)
     for line in lines:
         found = known.get(line.key)
         if found and found.causes:
+            minor = [cause for cause in found.causes if abs(cause.amount) * 20 < largest]
+            minor = minor if len(minor) > 1 else []
             for cause in found.causes:
-                where = f" ({cause.unit})" if cause.unit else ""
-                steps.append(Step(f"{line.label}: {cause.title.lower()}{where}", cause.amount, known=True))
+                if cause not in minor:
+                    where = f" ({cause.unit})" if cause.unit else ""
+                    steps.append(Step(f"{cause.title}{where}", cause.amount, known=True, group=line.label))
+            if minor:
+                amount = sum((cause.amount for cause in minor), ZERO)
+                steps.append(Step(f"Övriga {len(minor)} orsaker", amount, known=True, group=line.label))
             if found.unexplained:
-                steps.append(Step(f"{line.label}: oförklarat", found.unexplained))
+                steps.append(Step("Oförklarat", found.unexplained, group=line.label))
         elif abs(line.deviation) * 100 < largest:
             small += line.deviation
         else:
@@ -65,92 +78,129 @@ def waterfall(report: Report, explained: Sequence[Explained]) -> str:
     steps = waterfall_steps(report, explained)
     if not any(step.amount for step in steps):
         return ""
-    label_width, value_width, row, top = 270, 74, 25, 6
-    height = top * 2 + row * len(steps)
+    label_width, value_width, row, top = 285, 74, 20, 4
     running, spans = ZERO, []
     for step in steps:
         start = ZERO if step.total else running
         end = step.amount if step.total else running + step.amount
         spans.append((start, end))
         running = end
-    low = min(min(pair) for pair in spans)
-    high = max(max(pair) for pair in spans)
-    low, high = min(low, ZERO), max(high, ZERO)
+    low, high = min(ZERO, *(min(pair) for pair in spans)), max(ZERO, *(max(pair) for pair in spans))
     scale = Decimal(_WIDTH - label_width - value_width) / ((high - low) or Decimal(1))
 
     def x(amount: Decimal) -> float:
         return float(label_width + (amount - low) * scale)
 
-    parts = [
-        f'<line class="axis" stroke="#767676" x1="{x(ZERO):.1f}" x2="{x(ZERO):.1f}" y1="{top - 4}" y2="{height - top + 4}" />'
-    ]
-    for index, (step, (start, end)) in enumerate(zip(steps, spans, strict=True)):
-        y = top + index * row
+    def said(label: str, amount: Decimal, y: float, *, indent: int = 0, tone: str = "ink", strong: bool = False) -> str:
+        fill = f'class="{tone}" fill="{"#1a1a1a" if tone == "ink" else "#595959"}"' + (' font-weight="600"' if strong else "")
+        text = escape(_short(label, 50 - indent // 6))
+        plus = tone == "ink"
+        return (
+            f'<text {fill} x="{indent}" y="{y + 14:.1f}">{text}</text>'
+            f'<text {fill} x="{_WIDTH}" y="{y + 14:.1f}" text-anchor="end">{tkr(amount, plus=plus)}</text>'
+        )
+
+    deviations = {line.label: line.deviation for line in report.detail_lines()}
+    parts = [said("Budget", report.net.budget, top, tone="soft")]
+    y, group, previous = top + row, "", None
+    for step, (start, end) in zip(steps, spans, strict=True):
+        if step.group and step.group != group:
+            parts.append(said(step.group, deviations[step.group], y, strong=True))
+            y += row
+        group = step.group
+        if previous is not None and not step.total:
+            parts.append(
+                f'<line class="link" stroke="#9a9a9a" x1="{x(start):.1f}" x2="{x(start):.1f}" y1="{previous}" y2="{y + 3}" />'
+            )
         left, width = x(min(start, end)), max(abs(x(end) - x(start)), 1.0)
         tone = "total" if step.total else "good" if step.amount > 0 else "bad"
-        weight = ' font-weight="600"' if step.total else ""
-        lines = _fold(step.label)
-        for k, text in enumerate(lines):
-            offset = 16 + (k - (len(lines) - 1) / 2) * 11
-            size = ' font-size="10.5"' if len(lines) > 1 else ""
-            parts.append(f'<text class="ink" fill="#1a1a1a" x="0" y="{y + offset:.1f}"{size}{weight}>{escape(text)}</text>')
-        parts.append(
-            f'<rect class="{tone}" fill="{_FILL[tone]}" x="{left:.1f}" y="{y + 4}" width="{width:.1f}" height="{row - 9}" />'
-        )
+        box = f'x="{left:.1f}" y="{y + 3}" width="{width:.1f}" height="{row - 7}"'
+        parts.append(said(step.label, step.amount, y, indent=14 if step.group else 0, strong=not step.group))
+        parts.append(f'<rect class="{tone}" fill="{_FILL[tone]}" {box} />')
         if step.known:
-            parts.append(
-                f'<rect class="known" fill="url(#known)" x="{left:.1f}" y="{y + 4}" width="{width:.1f}" height="{row - 9}" />'
-            )
-        if index + 1 < len(steps) and not steps[index + 1].total:
-            parts.append(
-                f'<line class="link" stroke="#9a9a9a" x1="{x(end):.1f}" x2="{x(end):.1f}" '
-                f'y1="{y + row - 5}" y2="{y + row + 4}" />'
-            )
-        parts.append(
-            f'<text class="ink" fill="#1a1a1a" x="{_WIDTH}" y="{y + 16}" text-anchor="end"{weight}>'
-            f"{tkr(step.amount, plus=True)}</text>"
-        )
+            parts.append(f'<rect class="known" fill="url(#known)" {box} />')
+        previous = y + row - 4
+        y += row
+    parts.append(said("Utfall", report.net.outcome, y, tone="soft"))
+    height = y + row + top
+    axis = f'<line class="axis" stroke="#767676" x1="{x(ZERO):.1f}" x2="{x(ZERO):.1f}" y1="{top + row - 3}" y2="{y + 3}" />'
     pattern = (
         '<defs><pattern id="known" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">'
         '<line x1="0" x2="0" y1="0" y2="6" stroke="#ffffff" stroke-width="2.4" /></pattern></defs>'
     )
-    told = "; ".join(f"{step.label} {tkr(step.amount, plus=True)}" for step in steps)
+    told = "; ".join(
+        f"{step.group + ', ' + step.label.lower() if step.group else step.label} {tkr(step.amount, plus=True)}" for step in steps
+    )
     title = f"Från budget till utfall, {report.period_name}, tkr"
-    return _svg("waterfall", title, f"Vattenfall. {told}.", height, pattern + "".join(parts))
+    told = f"Vattenfall. Budget {tkr(report.net.budget)}; {told}; utfall {tkr(report.net.outcome)}."
+    return _svg("waterfall", title, told, height, pattern + axis + "".join(parts))
 
 
-def findings_figure(report: Report, count: int = 10) -> str:
-    """Return the largest open findings by what the result of the period changes by when they are put right, as SVG."""
-    shown = sorted((f for f in report.evidence.open_findings if f.effect), key=lambda f: -abs(f.effect))[:count]
-    if len(shown) < 2:
+@dataclass(frozen=True)
+class FindingGroup:
+    """Open findings of one kind in one unit and line. `effect`: what the period's result changes by when they are put right."""
+
+    title: str
+    is_asked: bool
+    unit_name: str
+    who: list[str]
+    periods: list[str]
+    count: int
+    effect: Decimal
+
+
+def finding_groups(report: Report) -> list[FindingGroup]:
+    """Return the open findings that concern the fiscal year, by kind, unit and line: largest effect first."""
+    groups: dict[tuple[bool, str, str, str], list[Finding]] = {}
+    for finding in report.evidence.open_findings:
+        if finding.effect and finding.period >= report.first_period:
+            groups.setdefault((finding.tier != "fel", finding.title, finding.unit_name, finding.line), []).append(finding)
+    found = [
+        FindingGroup(
+            title,
+            asked,
+            unit,
+            list(dict.fromkeys(f.who for f in members if f.who)),
+            sorted({period for f in members for period in f.periods}),
+            len(members),
+            sum((f.effect for f in members), ZERO),
+        )
+        for (asked, title, unit, _), members in groups.items()
+    ]
+    return sorted(found, key=lambda group: (-abs(group.effect), group.title, group.unit_name))
+
+
+def findings_figure(groups: Sequence[FindingGroup]) -> str:
+    """Return groups of open findings by what the result of the period changes by when they are put right, as SVG."""
+    if not groups:
         return ""
-    label_width, value_width, row, top = 330, 74, 30, 6
-    height = top * 2 + row * len(shown)
-    low = min(ZERO, *(finding.effect for finding in shown))
-    high = max(ZERO, *(finding.effect for finding in shown))
+    label_width, value_width, row, top = 370, 74, 32, 4
+    height = top * 2 + row * len(groups)
+    low, high = min(ZERO, *(group.effect for group in groups)), max(ZERO, *(group.effect for group in groups))
     scale = Decimal(_WIDTH - label_width - value_width) / ((high - low) or Decimal(1))
 
     def x(amount: Decimal) -> float:
         return float(label_width + (amount - low) * scale)
 
     parts = [f'<line class="axis" stroke="#767676" x1="{x(ZERO):.1f}" x2="{x(ZERO):.1f}" y1="2" y2="{height - 2}" />']
-    for index, finding in enumerate(shown):
+    for index, group in enumerate(groups):
         y = top + index * row
-        tone = "good" if finding.effect > 0 else "bad"
-        left, width = x(min(ZERO, finding.effect)), max(abs(x(finding.effect) - x(ZERO)), 1.0)
-        where = f"{finding.unit_name}, {month_span(finding.periods)}"
-        hollow = finding.tier != "fel"
-        dashes = ' stroke-dasharray="4 3"' if hollow else ""
+        tone = "good" if group.effect > 0 else "bad"
+        left, width = x(min(ZERO, group.effect)), max(abs(x(group.effect) - x(ZERO)), 1.0)
+        who = f": {group.who[0]}{' m.fl.' if len(group.who) > 1 else ''}" if group.who else ""
+        kind = "fråga" if group.is_asked else "fel"
+        kind = kind if group.count == 1 else f"{group.count} {'frågor' if group.is_asked else 'fel'}"
+        dashes = ' stroke-dasharray="4 3"' if group.is_asked else ""
         parts += [
-            f'<text class="ink" fill="#1a1a1a" x="0" y="{y + 12}">{escape(_short(finding.title, 52))}</text>',
-            f'<text class="soft" fill="#595959" x="0" y="{y + 24}" font-size="10.5">{escape(_short(where, 60))}</text>',
-            f'<rect class="{"hollow" + tone if hollow else tone}" fill="{"none" if hollow else _FILL[tone]}" '
+            f'<text class="ink" fill="#1a1a1a" x="0" y="{y + 13}">{escape(_short(f"{group.title} ({kind})", 60))}</text>',
+            f'<text class="soft" fill="#595959" x="0" y="{y + 26}" font-size="11">'
+            f"{escape(_short(f'{group.unit_name}, {month_span(group.periods)}{who}', 68))}</text>",
+            f'<rect class="{"hollow" + tone if group.is_asked else tone}" fill="{"none" if group.is_asked else _FILL[tone]}" '
             f'stroke="{_FILL[tone]}" stroke-width="1.5"{dashes} '
-            f'x="{left:.1f}" y="{y + 5}" width="{width:.1f}" height="{row - 13}" />',
-            f'<text class="ink" fill="#1a1a1a" x="{_WIDTH}" y="{y + 18}" text-anchor="end">'
-            f"{tkr(finding.effect, plus=True)}</text>",
+            f'x="{left:.1f}" y="{y + 6}" width="{width:.1f}" height="{row - 16}" />',
+            f'<text class="ink" fill="#1a1a1a" x="{_WIDTH}" y="{y + 18}" text-anchor="end">{tkr(group.effect, plus=True)}</text>',
         ]
-    told = "; ".join(f"{finding.title}, {finding.unit_name} {tkr(finding.effect, plus=True)}" for finding in shown)
+    told = "; ".join(f"{group.title}, {group.unit_name} {tkr(group.effect, plus=True)}" for group in groups)
     return _svg("findings", "Öppna fynd efter belopp, tkr", f"Stapeldiagram. {told}.", height, "".join(parts))
 
 
@@ -158,13 +208,45 @@ def _short(text: str, width: int) -> str:
     return text if len(text) <= width else f"{text[: width - 1].rstrip()}…"
 
 
-def _fold(label: str, width: int = 42) -> list[str]:
-    """Return the label on at most two lines."""
-    if len(label) <= width:
-        return [label]
-    cut = label.rfind(" ", 0, width)
-    rest = label[cut + 1 :]
-    return [label[:cut], rest if len(rest) <= width + 4 else rest[: width + 3] + "…"]
+class _Year:
+    """The frame of a picture of the year: months below, amounts in mkr at the left."""
+
+    width, height, left, right, top, bottom = 380, 210, 40, 72, 12, 24
+
+    def __init__(self, report: Report, values: Sequence[Decimal]) -> None:
+        self.first = int(report.first_period[5:])
+        self.ticks = _ticks(min(values), max(values))
+        self.low, self.high = self.ticks[0], self.ticks[-1]
+        self.end = self.width - self.right
+        self.step = (self.end - self.left) / 12
+
+    def x(self, month: float) -> float:
+        """Return where a month ends (12: the year)."""
+        return self.left + month * self.step
+
+    def y(self, value: Decimal) -> float:
+        """Return the height of an amount."""
+        share = (self.high - value) / ((self.high - self.low) or Decimal(1))
+        return float(self.top + share * (self.height - self.top - self.bottom))
+
+    def axes(self, offset: float) -> list[str]:
+        """Return lines and numbers of the amounts, and the months; `offset` is where in its month a name stands, 0 to 1."""
+        parts = []
+        for tick in self.ticks:
+            tone, stroke = ("axis", "#767676") if tick == 0 else ("grid", "#dcdcdc")
+            parts.append(
+                f'<line class="{tone}" stroke="{stroke}" '
+                f'x1="{self.left}" x2="{self.end}" y1="{self.y(tick):.1f}" y2="{self.y(tick):.1f}" />'
+                f'<text class="soft" fill="#595959" x="{self.left - 6}" y="{self.y(tick) + 4:.1f}" text-anchor="end">'
+                f"{_mkr(tick, self.ticks)}</text>"
+            )
+        for index in range(12):
+            name = month_name(f"2000-{(self.first + index - 1) % 12 + 1:02d}")[:3]
+            parts.append(
+                f'<text class="soft" fill="#595959" x="{self.x(index + offset):.1f}" y="{self.height - 8}" '
+                f'font-size="10.5" text-anchor="middle">{name}</text>'
+            )
+        return parts
 
 
 def accumulated(report: Report) -> str:
@@ -174,36 +256,17 @@ def accumulated(report: Report) -> str:
         return ""
     turn = -1 if cost_form(report) else 1
     net = report.net
-    left, right, top, bottom, height = 62, 150, 14, 30, 300
     outcome = [(index + 1, turn * month.outcome_to_date) for index, month in enumerate(months)]
     budget = [(index + 1, turn * month.budget_to_date) for index, month in enumerate(months)]
     rest = [(report.months, turn * net.budget), (12, turn * net.budget_year)]
     forecast = [(report.months, turn * net.outcome), (12, turn * net.forecast)] if net.forecast is not None else []
-    values = [ZERO, *(value for line in (outcome, budget, rest, forecast) for _, value in line)]
-    ticks = _ticks(min(values), max(values))
-    low, high = ticks[0], ticks[-1]
-
-    def x(month: int) -> float:
-        return left + month / 12 * (_WIDTH - left - right)
-
-    def y(value: Decimal) -> float:
-        return float(top + (high - value) / ((high - low) or Decimal(1)) * (height - top - bottom))
+    year = _Year(report, [ZERO, *(value for line in (outcome, budget, rest, forecast) for _, value in line)])
+    x, y = year.x, year.y
 
     def path(points: Sequence[tuple[int, Decimal]]) -> str:
         return "M" + " L".join(f"{x(month):.1f},{y(value):.1f}" for month, value in points)
 
-    parts = []
-    for tick in ticks:
-        strong = tick == 0
-        parts.append(
-            f'<line class="{"axis" if strong else "grid"}" stroke="{"#767676" if strong else "#dcdcdc"}" '
-            f'x1="{left}" x2="{_WIDTH - right}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" />'
-            f'<text class="soft" fill="#595959" x="{left - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{_mkr(tick, ticks)}</text>'
-        )
-    first = int(report.first_period[5:])
-    for month in range(1, 13):
-        name = month_name(f"2000-{(first + month - 2) % 12 + 1:02d}")[:3]
-        parts.append(f'<text class="soft" fill="#595959" x="{x(month):.1f}" y="{height - 10}" text-anchor="middle">{name}</text>')
+    parts = year.axes(1)
     start = [(0, ZERO)]
     parts.append(f'<path class="budget" fill="none" stroke="#767676" stroke-width="2" d="{path(start + budget)}" />')
     if report.rest:
@@ -220,24 +283,17 @@ def accumulated(report: Report) -> str:
         f'<circle class="good" fill="#1b66ab" cx="{x(month):.1f}" cy="{y(value):.1f}" r="3.2" />' for month, value in outcome
     ]
     word = "Nettokostnad" if turn < 0 else "Resultat"
-    ends = [("Budget helår", turn * net.budget_year, "soft", "#595959")]
+    ends = [("Budget", turn * net.budget_year, "soft", "#595959")]
     if net.forecast is not None:
-        ends.append(("Prognos helår", turn * net.forecast, "badtext", "#9a430a"))
+        ends.append(("Prognos", turn * net.forecast, "badtext", "#9a430a"))
     else:
         ends.append(("Utfall", turn * net.outcome, "goodtext", "#1b66ab"))
-    parts += _end_labels([(label, value, y(value), tone, fill) for label, value, tone, fill in ends], _WIDTH - right + 8)
-    reached = f"Utfall {_amount(turn * net.outcome)}, budget {_amount(turn * net.budget)}"
-    legend = (
-        f'<text class="goodtext" fill="#1b66ab" x="{x(report.months) + 10:.1f}" y="{y(turn * net.outcome) + 16:.1f}">'
-        f"{reached}</text>"
-    )
-    if net.forecast is not None and report.months <= 8:
-        parts.append(legend)
+    parts += _end_labels([(label, value, y(value), tone, fill) for label, value, tone, fill in ends], year.end + 8)
     title = f"{word} ackumulerat över året, mkr"
     told = f"Linjediagram. Utfall till och med {month_year(report.period)} {_amount(turn * net.outcome)}, "
     told += f"budget {_amount(turn * net.budget)}. Budget helår {_amount(turn * net.budget_year)}"
     told += f", prognos helår {_amount(turn * net.forecast)}." if net.forecast is not None else ", ingen prognos."
-    return _svg("accumulated", title, told, height, "".join(parts))
+    return _svg("accumulated", title, told, year.height, "".join(parts), year.width)
 
 
 def monthly(report: Report) -> str:
@@ -251,34 +307,14 @@ def monthly(report: Report) -> str:
     values = [turn * month.outcome for month in months]
     implied = turn * rate.implied if rate else None
     rest = turn * (report.net.budget_year - report.net.budget) / report.rest if report.rest else None
-    left, right, top, bottom, height = 62, 150, 14, 30, 220
-    everything = [ZERO, budget, *values, *(value for value in (implied, rest) if value is not None)]
-    ticks = _ticks(min(everything), max(everything))
-    low, high = ticks[0], ticks[-1]
-    step = (_WIDTH - left - right) / 12
-
-    def y(value: Decimal) -> float:
-        return float(top + (high - value) / ((high - low) or Decimal(1)) * (height - top - bottom))
+    year = _Year(report, [ZERO, budget, *values, *(value for value in (implied, rest) if value is not None)])
+    x, y = year.x, year.y
 
     def bar(index: int, value: Decimal, attributes: str) -> str:
         upper, size = min(y(value), y(ZERO)), max(abs(y(value) - y(ZERO)), 0.5)
-        return (
-            f'<rect {attributes} x="{left + index * step + 5:.1f}" y="{upper:.1f}" width="{step - 10:.1f}" height="{size:.1f}" />'
-        )
+        return f'<rect {attributes} x="{x(index) + 3:.1f}" y="{upper:.1f}" width="{year.step - 6:.1f}" height="{size:.1f}" />'
 
-    parts = []
-    for tick in ticks:
-        strong = tick == 0
-        parts.append(
-            f'<line class="{"axis" if strong else "grid"}" stroke="{"#767676" if strong else "#dcdcdc"}" '
-            f'x1="{left}" x2="{_WIDTH - right}" y1="{y(tick):.1f}" y2="{y(tick):.1f}" />'
-            f'<text class="soft" fill="#595959" x="{left - 8}" y="{y(tick) + 4:.1f}" text-anchor="end">{_mkr(tick, ticks)}</text>'
-        )
-    first = int(report.first_period[5:])
-    for index in range(12):
-        name = month_name(f"2000-{(first + index - 1) % 12 + 1:02d}")[:3]
-        middle = left + (index + 0.5) * step
-        parts.append(f'<text class="soft" fill="#595959" x="{middle:.1f}" y="{height - 10}" text-anchor="middle">{name}</text>')
+    parts = year.axes(0.5)
     parts += [bar(index, value, 'class="good" fill="#1b66ab"') for index, value in enumerate(values)]
     if implied is not None:
         outline = 'class="hollow" fill="none" stroke="#b8500c" stroke-width="1.5" stroke-dasharray="4 3"'
@@ -286,15 +322,15 @@ def monthly(report: Report) -> str:
     for begin, end, value in ((0, report.months, budget), (report.months, 12, rest)):
         if value is not None:
             parts.append(
-                f'<line class="budget" stroke="#767676" stroke-width="2" stroke-dasharray="2 3" x1="{left + begin * step:.1f}" '
-                f'x2="{left + end * step:.1f}" y1="{y(value):.1f}" y2="{y(value):.1f}" />'
+                f'<line class="budget" stroke="#767676" stroke-width="2" stroke-dasharray="2 3" x1="{x(begin):.1f}" '
+                f'x2="{x(end):.1f}" y1="{y(value):.1f}" y2="{y(value):.1f}" />'
             )
     ends = []
     if rest is not None:
-        ends.append(("Budget, resten", rest, y(rest), "soft", "#595959"))
+        ends.append(("Budget", rest, y(rest), "soft", "#595959"))
     if implied is not None:
-        ends.append(("Prognos, resten", implied, y(implied), "badtext", "#9a430a"))
-    parts += _end_labels(ends, _WIDTH - right + 8)
+        ends.append(("Prognos", implied, y(implied), "badtext", "#9a430a"))
+    parts += _end_labels(ends, year.end + 8)
     told = (
         "Stapeldiagram. " + "; ".join(f"{month_name(m.period)} {_amount(v)}" for m, v in zip(months, values, strict=True)) + "."
     )
@@ -303,7 +339,7 @@ def monthly(report: Report) -> str:
     if rest is not None:
         told += f" Budget {_amount(rest)} per månad under resten av året."
     word = "Nettokostnad" if turn < 0 else "Resultat"
-    return _svg("monthly", f"{word} per månad, mkr", told, height, "".join(parts))
+    return _svg("monthly", f"{word} per månad, mkr", told, year.height, "".join(parts), year.width)
 
 
 def _amount(value: Decimal) -> str:
@@ -344,9 +380,9 @@ def _mkr(value: Decimal, ticks: Sequence[Decimal]) -> str:
     return number(value / 1_000_000, decimals)
 
 
-def _svg(name: str, title: str, description: str, height: int, body: str) -> str:
+def _svg(name: str, title: str, description: str, height: int, body: str, width: int = _WIDTH) -> str:
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" role="img" viewBox="0 0 {_WIDTH} {height}" '
+        f'<svg xmlns="http://www.w3.org/2000/svg" class="figure" role="img" viewBox="0 0 {width} {height}" '
         f'aria-labelledby={quoteattr(f"{name}-title {name}-description")} font-size="12" font-family="{_FONT}">'
         f'<title id="{name}-title">{escape(title)}</title><desc id="{name}-description">{escape(description)}</desc>{body}</svg>'
     )

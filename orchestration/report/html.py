@@ -17,19 +17,18 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from orchestration.report.causes import Explained
-from orchestration.report.evidence import Finding
-from orchestration.report.figures import accumulated, findings_figure, monthly, waterfall
+from orchestration.report.figures import accumulated, finding_groups, findings_figure, monthly, waterfall
 from orchestration.report.model import ZERO, LineFacts, Month, Report, Voucher
 from orchestration.report.numbers import kronor, listed, money, month_name, month_span, month_year, percent, tkr
 from orchestration.report.table import COLUMNS
-from orchestration.report.text import Words, cost_form, findings_apart
+from orchestration.report.text import Words, cost_form, findings_apart, needs_comment
 
 _HERE = Path(__file__).parent
 _AMOUNTS = ("outcome", "budget", "deviation", "forecast", "budget_year", "deviation_forecast")
 _DEVIATIONS = ("deviation", "deviation_forecast")
 _MAX_ROWS = 12
-_MAX_FINDINGS = 10
-_MAX_STILL_OPEN = 5
+_MAX_FINDINGS = 50
+_MAX_GROUPS = 10
 
 #: What a finding is now, in words.
 STATUS = {
@@ -38,6 +37,7 @@ STATUS = {
     "explained": "förklarat",
     "corrected": "rättat",
     "recurring": "återkommet",
+    "past": "inte längre aktuellt (tidigare år)",
 }
 
 
@@ -79,6 +79,7 @@ def render_html(report: Report, words: Words, explained: Sequence[Explained], pr
     """Return the report as one HTML document, which is also well-formed XML."""
     signs = "intäkter (+), kostnader (−)" if report.options.sign_style == "natural" else "intäkter (−), kostnader (+)"
     material = {found.line.key for found in explained}
+    groups, entries, findings = finding_groups(report), _entries(report), report.evidence.open_findings
     return _template().render(
         report=report,
         words=words,
@@ -88,6 +89,9 @@ def render_html(report: Report, words: Words, explained: Sequence[Explained], pr
         round_name=month_year(report.forecast_round) if report.forecast_round else "",
         caption=f"tkr, {signs}; avvikelser: positivt är bättre än budget",
         columns=[{"head": column.sv} for column in COLUMNS.values()],
+        kicker=" · ".join(
+            dict.fromkeys(name for name in (report.municipality, report.parent_name) if name not in ("", report.name))
+        ),
         key_figures=_key_figures(report),
         rows=[
             {
@@ -104,23 +108,28 @@ def render_html(report: Report, words: Words, explained: Sequence[Explained], pr
         ],
         waterfall=Markup(waterfall(report, explained)),
         monthly=Markup(monthly(report)),
+        monthly_caption=_monthly_caption(report),
         accumulated=Markup(accumulated(report)),
         accumulated_caption=_accumulated_caption(report),
         heat=_heat(report),
         rates=_rates(report),
-        causes=[_cause_group(found) for found in explained],
-        drill=[_drill(report, line) for line in report.detail_lines()],
+        shares=[_share(report, found) for found in explained],
+        needs_comment=needs_comment,
+        drill=[_drill(report, line, explained) for line in report.detail_lines()],
         cells=_cells(report),
         bridge=_bridge_rows(report),
         comments=_comments(report, words),
         findings=_findings(report),
-        findings_more=max(len(report.evidence.open_findings) - _MAX_FINDINGS, 0),
-        findings_figure=Markup(findings_figure(report)),
+        findings_count=len(findings),
+        findings_more=max(len(findings) - _MAX_FINDINGS, 0),
+        findings_figure=Markup(findings_figure(groups[:_MAX_GROUPS])),
+        groups_shown=_MAX_GROUPS,
+        groups_all=len(groups),
         findings_apart=findings_apart(report),
-        entries=_entries(report)[:_MAX_FINDINGS],
-        entries_more=max(len(_entries(report)) - _MAX_FINDINGS, 0),
+        entries=entries[:_MAX_FINDINGS],
+        entries_count=len(entries),
+        entries_more=max(len(entries) - _MAX_FINDINGS, 0),
         followed_up=_followed_up(report),
-        still_more=max(sum(_is_still(now) for _, now in report.evidence.previous) - _MAX_STILL_OPEN, 0),
         restated=_restated(report),
         proof_text=proof_text,
         material_text=_material_text(report),
@@ -215,7 +224,11 @@ def _heat(report: Report) -> dict[str, Any] | None:
         direct = [{"text": tkr(amount), "tone": "", "anchor": ""} for amount in sums]
         rows.append({"label": f"Direkt på {report.name}", "total": False, "cells": direct})
     rows.append({"label": report.name, "total": True, "cells": [cell("", line, flat=True) for line in columns]})
-    return {"columns": [label_of(report, line) if len(columns) <= 7 else line.short_label for line in columns], "rows": rows}
+    short = len(columns) > 7
+    return {
+        "columns": [line.short_label if short and not line.is_total else label_of(report, line) for line in columns],
+        "rows": rows,
+    }
 
 
 def _level(amount: Decimal, largest: Decimal) -> str:
@@ -244,15 +257,20 @@ def _rates(report: Report) -> list[dict[str, Any]]:
     return rows
 
 
-def _cause_group(found: Explained) -> dict[str, Any]:
-    rows = [{"title": cause.title, "amount": tkr(cause.amount, plus=True), "basis": cause.basis} for cause in found.causes]
-    rows.append({"title": "Oförklarat", "amount": tkr(found.unexplained, plus=True), "basis": "det som återstår av avvikelsen"})
-    return {
-        "label": found.line.label,
-        "amount": tkr(found.amount, plus=True),
-        "share": percent(found.share),
-        "rows": rows,
-    }
+def _share(report: Report, found: Explained) -> dict[str, Any]:
+    amounts = (found.amount, found.amount - found.unexplained, found.unexplained)
+    cells = [*(tkr(amount, plus=True) for amount in amounts), percent(found.share)]
+    return {"key": found.line.key, "label": label_of(report, found.line), "cells": cells}
+
+
+def _causes(line: LineFacts, explained: Sequence[Explained]) -> list[dict[str, str]]:
+    """What a line's deviation consists of, with what is unexplained last; empty for a line that does not deviate."""
+    for found in explained:
+        if found.line.key == line.key and found.causes:
+            parts = [(cause.title, cause.amount, cause.basis) for cause in found.causes]
+            parts.append(("Oförklarat", found.unexplained, "det som återstår av avvikelsen"))
+            return [{"title": title, "amount": tkr(amount, plus=True), "basis": basis} for title, amount, basis in parts]
+    return []
 
 
 def _bridge_rows(report: Report) -> list[dict[str, Any]]:
@@ -271,11 +289,15 @@ def _bridge_rows(report: Report) -> list[dict[str, Any]]:
 
 
 def _comments(report: Report, words: Words) -> list[dict[str, Any]]:
-    """What persons wrote that has no place of its own in the text: on lines without a paragraph, and on units below."""
+    """What persons wrote that has no place of its own in the text: on lines without a paragraph, and on units below.
+
+    Of units further down than the next level only what was written about the unit as a whole: the rest is in their own report.
+    """
     own = {"", *(paragraph.line for paragraph in words.deviations)}
+    near = {report.unit, *(child.code for child in report.children)}
     found = []
     for comment in report.evidence.comments:
-        if comment.unit == report.unit and comment.line in own:
+        if (comment.unit == report.unit and comment.line in own) or (comment.unit not in near and comment.line):
             continue
         line = report.line(comment.line).label if report.has(comment.line) else comment.line
         unit = "" if comment.unit == report.unit else comment.unit_name
@@ -320,24 +342,15 @@ def _entries(report: Report) -> list[list[str]]:
 
 
 def _followed_up(report: Report) -> list[list[str]]:
-    """The open findings of the last report: all that something has happened to, then the largest that are as they were."""
-    moved = [pair for pair in report.evidence.previous if not _is_still(pair[1])]
-    still = [pair for pair in report.evidence.previous if _is_still(pair[1])]
+    """What has happened to the open findings of the last report; those that are as they were stand among the open ones."""
     rows = []
-    for before, now in moved + still[:_MAX_STILL_OPEN]:
-        gone = (
-            "inte längre aktuellt (tidigare år)"
-            if before.period < report.first_period
-            else "syns inte längre, ingen rättelse bokförd"
-        )
+    for before, now in report.evidence.previous:
+        if now is not None and now.is_open:
+            continue
+        gone = "syns inte längre, ingen rättelse bokförd" if before.period >= report.first_period else STATUS["past"]
         status = STATUS.get(now.status, now.status) if now else gone
-        effect = "–" if now is None or not now.is_open else tkr(now.effect, plus=True)
-        rows.append([before.title, before.unit_name, month_span(before.periods), tkr(before.effect, plus=True), effect, status])
-    return rows
-
-
-def _is_still(now: Finding | None) -> bool:
-    return now is not None and now.is_open
+        rows.append([before.title, before.unit_name, month_span(before.periods), tkr(before.effect, plus=True), "–", status])
+    return rows[:_MAX_FINDINGS]
 
 
 def _restated(report: Report) -> list[list[str]]:
@@ -367,7 +380,7 @@ def _month_rows(months: Sequence[Month]) -> list[list[str]]:
     ]
 
 
-def _drill(report: Report, line: LineFacts) -> dict[str, Any]:
+def _drill(report: Report, line: LineFacts, explained: Sequence[Explained]) -> dict[str, Any]:
     units = [(child.name, child.lines[line.key]) for child in report.children if line.key in child.lines]
     units = [(name, facts) for name, facts in units if facts.outcome or facts.budget]
     units.sort(key=lambda item: -abs(item[1].deviation))
@@ -382,6 +395,7 @@ def _drill(report: Report, line: LineFacts) -> dict[str, Any]:
         "key": line.key,
         "label": line.label,
         "deviation": tkr(line.deviation, plus=True),
+        "causes": _causes(line, explained),
         "months": _month_rows(report.series.get(line.key, [])),
         "units": [[name, tkr(f.outcome), tkr(f.budget), tkr(f.deviation, plus=True)] for name, f in units]
         if len(units) > 1
@@ -422,15 +436,21 @@ def _voucher(voucher: Voucher) -> dict[str, str]:
     }
 
 
+def _monthly_caption(report: Report) -> str:
+    what = "Nettokostnad" if cost_form(report) else "Resultat"
+    if not report.rest:
+        return f"{what} per månad (mkr). Prickad linje: budget i genomsnitt."
+    implied = "; streckade staplar: vad prognosen innebär per månad" if report.rate(report.net) else ""
+    return f"{what} per månad (mkr): utfall{implied}. Prickad linje: budget per månad, hittills och resten av året."
+
+
 def _accumulated_caption(report: Report) -> str:
     what = "Nettokostnad" if cost_form(report) else "Resultat"
-    last = month_name(report.period)
     if not report.rest:
         return f"{what} ackumulerat över året (mkr): utfall i blått, budget i grått."
-    return (
-        f"{what} ackumulerat över året (mkr): utfall till och med {last} i blått, budget i grått, prognos streckad i orange. "
-        f"Efter {last} är budget och prognos dragna som raka linjer till helårets belopp."
-    )
+    forecast = ", prognos streckad" if report.net.forecast is not None else ""
+    last = month_name(report.period)
+    return f"{what} ackumulerat (mkr): utfall i blått, budget i grått{forecast}; efter {last} raka linjer till helåret."
 
 
 def _material_text(report: Report) -> str:

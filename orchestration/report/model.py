@@ -423,43 +423,32 @@ _AS_OF = "(select last_day from marts.dim_period where period = $period) between
 
 
 def _accounts(connection: duckdb.DuckDBPyConnection, scope: dict) -> list[AccountFacts]:
-    rows = connection.execute(
-        f"""
-        {_ROWS}
-        select
-            rows_in_scope.report_line, rows_in_scope.account, any_value(account.account_name),
-            coalesce(sum(amount) filter (where this_year), 0)::decimal(18, 2),
-            case when bool_or(not this_year) then coalesce(sum(amount) filter (where not this_year), 0)::decimal(18, 2) end
-        from rows_in_scope
-        left join marts.dim_account as account
-            on rows_in_scope.account = account.account and {_AS_OF} account.valid_from and account.valid_to
-        group by 1, 2
-        having bool_or(this_year) or sum(amount) <> 0
-        order by 1, abs(coalesce(sum(amount) filter (where this_year), 0)) desc, 2
-        """,  # noqa: S608 - constants of this module
-        scope,
-    ).fetchall()
-    return [AccountFacts(line, account, clean(name), *rest) for line, account, name, *rest in rows]
+    return [AccountFacts(*row) for row in _by_code(connection, scope, "account")]
 
 
 def _counterparties(connection: duckdb.DuckDBPyConnection, scope: dict) -> list[CounterpartyFacts]:
+    return [CounterpartyFacts(*row) for row in _by_code(connection, scope, "counterparty")]
+
+
+def _by_code(connection: duckdb.DuckDBPyConnection, scope: dict, code: str) -> list[tuple]:
+    """Return (line, code, name, outcome, previous) by line and account or counterparty, largest outcome first."""
     rows = connection.execute(
         f"""
         {_ROWS}
         select
-            rows_in_scope.report_line, coalesce(rows_in_scope.counterparty, ''), any_value(other.counterparty_name),
+            rows_in_scope.report_line, coalesce(rows_in_scope.{code}, ''), any_value(named.{code}_name),
             coalesce(sum(amount) filter (where this_year), 0)::decimal(18, 2),
             case when bool_or(not this_year) then coalesce(sum(amount) filter (where not this_year), 0)::decimal(18, 2) end
         from rows_in_scope
-        left join marts.dim_counterparty as other
-            on rows_in_scope.counterparty = other.counterparty and {_AS_OF} other.valid_from and other.valid_to
+        left join marts.dim_{code} as named
+            on rows_in_scope.{code} = named.{code} and {_AS_OF} named.valid_from and named.valid_to
         group by 1, 2
         having bool_or(this_year) or sum(amount) <> 0
         order by 1, abs(coalesce(sum(amount) filter (where this_year), 0)) desc, 2
         """,  # noqa: S608 - constants of this module
         scope,
     ).fetchall()
-    return [CounterpartyFacts(line, code, clean(name), *rest) for line, code, name, *rest in rows]
+    return [(line, found, clean(name), *rest) for line, found, name, *rest in rows]
 
 
 def _vouchers(connection: duckdb.DuckDBPyConnection, scope: dict, options: ReportOptions, *, by_child: bool) -> list[Voucher]:

@@ -36,7 +36,7 @@ class ReportOptions(BaseModel):
     profile_reference: Literal["auto", "even", "previous_year"] = Field(
         "auto",
         description="What a budget's profile is held against: even is twelfths, previous_year last year's outcome; "
-        "auto is twelfths, and last year's outcome where the budget itself lies in twelfths",
+        "auto is the one of them that is nearer to the budget, and none where they point in opposite directions",
     )
     profile_threshold: Decimal = Field(
         Decimal("0.01"),

@@ -21,6 +21,8 @@ _MONTH_SHARE = Decimal("0.6")
 _KEPT = Decimal("0.8")
 _HUNDREDTH = Decimal("0.01")
 _LEAST = Decimal(1000)
+_NO_SHARE = Decimal("0.0005")
+_RATE_IS_SAME = Decimal("0.005")
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,8 @@ def _of_budget(deviation: Decimal, budget: Decimal) -> str:
     if abs(budget) < _LEAST:
         return ""
     share = abs(deviation) / abs(budget)
+    if share < _NO_SHARE:
+        return ""
     return f" ({percent(share, 1 if share < _HUNDREDTH else 0)})"
 
 
@@ -130,14 +134,19 @@ def _surplus(deviation: Decimal) -> str:
     return "överskott" if deviation > 0 else "underskott"
 
 
+def in_text(line: LineFacts) -> str:
+    """Return the line's label inside a sentence: 'övriga externa kostnader'; an abbreviation keeps its capitals."""
+    return line.label if line.label[1:2].isupper() else f"{line.label[:1].lower()}{line.label[1:]}"
+
+
 # Summary and result
 
 
 def _net_sentence(report: Report) -> str:
     net, cost = report.net, cost_form(report)
-    if cost:
-        return f"Periodens nettokostnad uppgår till {money(net.outcome)}. Det är {compared(net, net.deviation)}."
-    return f"Periodens resultat uppgår till {money(net.outcome, sign=True)}. Det är {compared(net, net.deviation, cost=False)}."
+    amount = money(net.outcome, sign=not cost)
+    where = compared(net, net.deviation, cost=cost)
+    return f"Periodens {'nettokostnad' if cost else 'resultat'} uppgår till {amount}, vilket är {where}."
 
 
 def _headline(report: Report) -> str:
@@ -150,34 +159,48 @@ def _headline(report: Report) -> str:
 def _summary(report: Report, shown: Sequence[Explained]) -> list[str]:
     first = [_headline(report)]
     if shown:
-        top = shown[0]
-        first.append(f"Störst är avvikelsen på raden {top.line.label}: {compared(top.line, top.amount)} för perioden.")
-        profile = _profile_of(top)
-        if profile:
-            first.append(_profile_short(top, profile))
-        others = [f"{found.line.label} ({money(found.amount, sign=True)})" for found in shown[1:4]]
+        first += _largest(report, shown[0])
+        others = [f"{in_text(found.line)} ({money(found.amount, sign=True)})" for found in shown[1:4]]
         if others:
             first.append(f"Därefter kommer {listed(others)}.")
     else:
         first.append("Ingen rad avviker så mycket att den behöver förklaras.")
     where = _forecast_where(report)
-    second = [_forecast_headline(report), *where] if report.rest else []
-    rate = report.rate(report.net)
-    if rate:
-        second.append(_rate_sentence(report, rate, "Prognosen" if where else "Den"))
-        top_driver = next((driver for driver in _drivers(report, rate) if driver.change is not None), None)
-        if top_driver and top_driver.change is not None and abs(top_driver.change) >= report.options.forecast_jump:
-            second.append(
-                f"Ändringen av takten drivs främst av raden {top_driver.line.label} ({percent(top_driver.change, plus=True)})."
-            )
+    rate = _rate_in_short(report, "Prognosen" if where else "Den")
+    second = [_forecast_headline(report), *where, *rate] if report.rest else []
     units = _units(report)
     third = [units] if units else []
     if shown:
-        third.append(_explained_share(shown))
+        third.append(_explained_share(report, shown))
     errors = _errors(report)
     if errors:
         third.append(f"I bokföringen finns {_findings(len(errors), 'öppet')}. {_if_corrected(report, errors)}")
     return [" ".join(part) for part in (first, second) if part] + third
+
+
+def _largest(report: Report, top: Explained) -> list[str]:
+    """The largest deviation of a line: what the net's deviation depends on, where it is at least half of it."""
+    net = report.net.deviation
+    what = f"{in_text(top.line)}, som är {compared(top.line, top.amount)}"
+    depends = (top.amount > 0) == (net > 0) and abs(top.amount) >= abs(net) / 2
+    sentences = [f"{'Det beror främst på' if depends else 'Störst är avvikelsen för'} {what} för perioden."]
+    profile = _profile_of(top)
+    return [*sentences, _profile_short(top, profile)] if profile else sentences
+
+
+def _rate_in_short(report: Report, subject: str) -> list[str]:
+    """What the forecast implies for the rest of the year, and the lines that it depends on, without amounts per month."""
+    rate = report.rate(report.net)
+    if rate is None:
+        return []
+    if not cost_form(report) or rate.change is None or abs(rate.change) < _RATE_IS_SAME:
+        return [_rate_sentence(report, rate, subject)]
+    jumps = [driver for driver in _drivers(report, rate) if abs(driver.change or ZERO) >= report.options.forecast_jump][:2]
+    names = listed([f"{in_text(driver.line)} ({percent(driver.change or ZERO, plus=True)})" for driver in jumps])
+    word = "ökar" if rate.change > 0 else "minskar"
+    because = f", främst genom {names}" if names else ""
+    change = percent(abs(rate.change))
+    return [f"{subject} förutsätter att nettokostnaden per månad {word} med {change} jämfört med hittills{because}."]
 
 
 def _units(report: Report) -> str:
@@ -193,24 +216,51 @@ def _units(report: Report) -> str:
         if found:
             names = listed([f"{name} ({money(amount, sign=True)})" for amount, name in found])
             parts.append(f"störst {word} hos {names}")
-    return f"Bland enheterna finns {', och '.join(parts)}." if parts else ""
+    return f"Bland {_below(report)} finns {', och '.join(parts)}." if parts else ""
 
 
-def _explained_share(shown: Sequence[Explained]) -> str:
+def _below(report: Report) -> str:
+    """Return what the units below are called, by their names: 'nämnderna', 'kontoren', 'förvaltningarna', else 'enheterna'."""
+    names = [child.name.lower() for child in report.children]
+    for ending, word in (("nämnden", "nämnderna"), ("kontoret", "kontoren"), ("förvaltningen", "förvaltningarna")):
+        if sum(name.endswith(ending) for name in names) * 2 > len(names):
+            return word
+    return "enheterna"
+
+
+def _explained_share(report: Report, shown: Sequence[Explained]) -> str:
     total = sum((abs(found.amount) for found in shown), ZERO)
     known = sum((found.share * abs(found.amount) for found in shown), ZERO)
     if known == 0 and any(found.causes for found in shown):
-        return (
-            "De orsaker som går att belägga i data drar åt andra hållet än avvikelserna, som därför är oförklarade i sin helhet "
-            "och behöver en kommentar från verksamheten."
+        first = (
+            "De orsaker som går att belägga i data drar åt andra hållet än avvikelserna eller är mer än dubbelt så stora; "
+            "det som återstår när de räknats bort är oförklarat."
         )
-    if known == 0:
-        return "Data visar var avvikelserna finns men ger ingen orsak till dem. Orsakerna behöver anges av verksamheten."
-    return (
-        f"Av de väsentliga radavvikelserna, sammanlagt {money(total)} utan hänsyn till tecken, "
-        f"har {percent(known / total)} en orsak som går att belägga i data. "
-        "Resten är oförklarad och behöver en kommentar från verksamheten."
-    )
+    elif known == 0:
+        first = "Data visar var avvikelserna finns men ger ingen orsak till dem."
+    else:
+        first = (
+            f"Data förklarar {percent(known / total)} av de väsentliga radavvikelserna "
+            f"(sammanlagt {money(total)} utan hänsyn till tecken); resten är oförklarad."
+        )
+    return f"{first} {_comments_wanted(report, shown)}".rstrip()
+
+
+def needs_comment(found: Explained) -> bool:
+    """Whether so much of a deviation is unexplained that somebody who knows should say why."""
+    return abs(found.unexplained) >= max(_LEAST, abs(found.amount) / 20)
+
+
+def _comments_wanted(report: Report, shown: Sequence[Explained]) -> str:
+    wanted = [found for found in shown if needs_comment(found)]
+    missing = [found for found in wanted if not report.comment(found.line.key)]
+    if not wanted:
+        return ""
+    if not missing:
+        return "Verksamhetens kommentarer står vid raderna."
+    if len(missing) == len(wanted):
+        return "Orsakerna behöver anges av verksamheten."
+    return f"Kommentar från verksamheten saknas till {listed([in_text(found.line) for found in missing])}."
 
 
 def _result(report: Report, shown: Sequence[Explained]) -> list[str]:
@@ -236,20 +286,17 @@ def _works_with(found: Explained, cause: Cause) -> bool:
 
 
 def _profile_short(found: Explained, cause: Cause) -> str:
-    early = _early(found.line, cause)
+    share = cause.facts["share"]
+    where = f"{percent(share, 1)} av årets budget ligger i perioden"
     if cause.facts["flat"]:
-        if _works_with(found, cause):
-            size = money(min(abs(cause.amount), abs(found.amount)))
-            return (
-                f"Av den är {size} en följd av att budgeten ligger i tolftedelar, medan beloppen i fjol kom {_opposite(early)}."
-            )
-        return f"Budgeten ligger i tolftedelar, vilket döljer ytterligare {money(cause.amount)} jämfört med fjolårets fördelning."
-    if _works_with(found, cause):
-        if abs(cause.amount) >= abs(found.amount):
-            return f"Hela den avvikelsen är en följd av att budgeten ligger {early} på året."
-        share = percent(cause.amount / found.amount)
-        return f"Av den är {money(cause.amount)} ({share}) en följd av att budgeten ligger {early} på året."
-    return f"Budgeten ligger {early} på året, vilket döljer ytterligare {money(cause.amount)}."
+        where = "den ligger i tolftedelar, men i fjol kom beloppen " + _opposite(_early(found.line, cause))
+    if not _works_with(found, cause):
+        return f"Budgetens periodisering döljer dessutom {money(cause.amount)}: {where}."
+    if abs(cause.amount) >= abs(found.amount):
+        left = money(found.amount - cause.amount, sign=True)
+        return f"Utan budgetens periodisering hade avvikelsen varit {left}: {where}."
+    part = percent(cause.amount / found.amount)
+    return f"Av det är {money(cause.amount)} ({part}) en följd av budgetens periodisering: {where}."
 
 
 def _opposite(word: str) -> str:
@@ -259,29 +306,23 @@ def _opposite(word: str) -> str:
 def _profile_sentences(found: Explained, cause: Cause) -> list[str]:
     early, facts = _early(found.line, cause), cause.facts
     even = facts["reference"] == facts["even"]
-    basis = "vid jämn fördelning" if even else "med fjolårets fördelning"
-    flat = (
-        f"Budgeten ligger i tolftedelar ({percent(facts['share'], 1)} i perioden), "
-        f"men i fjol kom {percent(facts['reference'], 1)} av årets belopp under de här månaderna."
-    )
-    sentences = [
-        flat
-        if facts["flat"]
-        else f"Budgeten ligger {early} på året: perioden har {percent(facts['share'], 1)} av årets budget, "
-        f"mot {percent(facts['reference'], 1)} {basis}."
-    ]
-    other = f"skulle avvikelsen ha varit {money(found.amount - cause.amount, sign=True)}"
-    if _works_with(found, cause):
-        share = min(cause.amount / found.amount, Decimal(1))
-        sentences.append(f"Med den fördelningen {other}; {percent(share)} av avvikelsen är alltså budgetens fördelning.")
-    else:
-        sentences.append(f"Med den fördelningen {other}; budgetens fördelning döljer alltså {money(cause.amount)}.")
-    history = facts.get("effect_history")
-    if history is not None and (history > 0) != (cause.amount > 0):
-        sentences.append(
-            f"Enligt fjolårets fördelning ({percent(facts['history'], 1)}) pekar effekten åt andra hållet, så orsaken är osäker."
+    basis = "jämn fördelning" if even else "fjolårets fördelning"
+    if facts["flat"]:
+        first = (
+            f"Budgeten är periodiserad i tolftedelar ({percent(facts['share'], 1)} i perioden), "
+            f"men i fjol kom {percent(facts['reference'], 1)} av årets belopp under de här månaderna."
         )
-    return sentences
+    else:
+        first = (
+            f"Budgeten är periodiserad {early} på året: perioden har {percent(facts['share'], 1)} av årets budget, "
+            f"mot {percent(facts['reference'], 1)} med {basis}."
+        )
+    other = f"med {basis} hade avvikelsen varit {money(found.amount - cause.amount, sign=True)}"
+    if not _works_with(found, cause):
+        return [first, f"Det döljer {money(cause.amount)}: {other}."]
+    if abs(cause.amount) > abs(found.amount):
+        return [first, f"Det förklarar mer än hela avvikelsen: {other}."]
+    return [first, f"Det förklarar {money(cause.amount)} ({percent(cause.amount / found.amount)}) av avvikelsen."]
 
 
 def _deviation(report: Report, found: Explained) -> Paragraph:
@@ -291,7 +332,7 @@ def _deviation(report: Report, found: Explained) -> Paragraph:
         if cause.kind == "budget_profile":
             sentences += _profile_sentences(found, cause)
     sentences += _bridge_sentences(report, found)
-    sentences += [_finding_sentence(report, cause) for cause in found.causes if cause.kind == "finding"]
+    sentences += [_finding_sentence(report, found, cause) for cause in found.causes if cause.kind == "finding"]
     nothing = [cause for cause in found.causes if cause.kind == "nothing_booked"]
     if nothing:
         what = "intäkt" if line.kind == "income" else "kostnad"
@@ -304,12 +345,21 @@ def _deviation(report: Report, found: Explained) -> Paragraph:
     sentences += _where(report, found)
     sentences += _when(report, found)
     sentences += _accounts(report, found)
-    sentences += _largest_voucher(report, found)
     sentences += _unexplained(found)
     sentences += _questions(report, found)
-    sentences += _line_forecast(report, line)
     lead = f"{line.label} är {compared(line, found.amount)} för perioden{_of_budget(found.amount, line.budget)}."
     return Paragraph(lead, sentences, line.key, found)
+
+
+#: Steps of the personnel bridge in a sentence: where they make the outcome better than budget, and where worse.
+_STEPS = {
+    "vacancy": ("vakanser", "fler tillsatta än i personalstaten"),
+    "overlap": ("dubbelbemanning", "dubbelbemanning"),
+    "degree": ("lägre sysselsättningsgrad än i personalstaten", "högre sysselsättningsgrad än i personalstaten"),
+    "rate": ("lägre lönenivå än budgeterat", "högre lönenivå än budgeterat"),
+    "po": ("lägre PO-pålägg än budgeterat", "högre PO-pålägg än budgeterat"),
+    "budget_rest": ("personalbudget utöver personalstaten", "personalstat utöver personalbudgeten"),
+}
 
 
 def _bridge_sentences(report: Report, found: Explained) -> list[str]:
@@ -318,11 +368,12 @@ def _bridge_sentences(report: Report, found: Explained) -> list[str]:
     if not steps:
         return []
     steps.sort(key=lambda cause: cause.kind == "bridge_small")  # several steps that are small each: said last
-    named = [_step(cause) for cause in steps if _works_with(found, cause)][:5]
-    against = [_step(cause) for cause in steps if not _works_with(found, cause)][:3]
+    least = max(abs(found.amount) * report.options.cause_share, _LEAST)
+    named = [_step(cause) for cause in steps if _works_with(found, cause) and abs(cause.amount) >= least][:5]
+    against = [_step(cause) for cause in steps if not _works_with(found, cause) and abs(cause.amount) >= least][:3]
     sentences = []
     if named:
-        sentences.append(f"Av personalbryggan framgår {listed(named)}.")
+        sentences.append(f"Enligt personalbryggan är orsakerna främst {listed(named)}.")
     if against:
         sentences.append(f"Åt andra hållet {'drar' if named else 'pekar personalbryggan med'} {listed(against)}.")
     if report.evidence.full_time:
@@ -338,16 +389,23 @@ def _bridge_sentences(report: Report, found: Explained) -> list[str]:
 
 
 def _step(cause: Cause) -> str:
-    return f"{cause.title[:1].lower()}{cause.title[1:]} ({money(cause.amount, sign=True)})"
+    better, worse = _STEPS.get(cause.kind.removeprefix("bridge_"), ("", ""))
+    name = better if cause.amount > 0 else worse
+    return f"{name or cause.title[:1].lower() + cause.title[1:]} ({money(cause.amount, sign=True)})"
 
 
-def _finding_sentence(report: Report, cause: Cause) -> str:
+def _finding_sentence(report: Report, found: Explained, cause: Cause) -> str:
     """An error in the books that is still there, with the largest of its kind."""
-    named = [f"{_about(report, finding)} ({money(-finding.effect, sign=True)})" for finding in cause.findings[:2]]
+    named = [_about(report, finding) for finding in cause.findings[:2]]
+    if len(cause.findings) > 1:
+        named = [f"{name} ({money(-f.effect, sign=True)})" for name, f in zip(named, cause.findings, strict=False)]
     rest = len(cause.findings) - len(named)
     named += [f"{number(rest)} till"] if rest else []
-    start = f"{_findings(len(cause.findings), 'öppet')} i bokföringen, ”{cause.title}”, står för {money(cause.amount, sign=True)}"
-    return f"{start[:1].upper()}{start[1:]}: {listed(named)}."
+    what = "ett öppet fynd" if len(cause.findings) == 1 else f"{number(len(cause.findings))} öppna fynd"
+    amount, told = money(cause.amount, sign=True), f"{what} i bokföringen, ”{cause.title}”"
+    if _works_with(found, cause):
+        return f"Av avvikelsen förklaras {amount} av {told}: {listed(named)}."
+    return f"Åt andra hållet drar {told} ({amount}): {listed(named)}."
 
 
 def _about(report: Report, finding: Finding) -> str:
@@ -396,14 +454,19 @@ def _asked(report: Report) -> list[Finding]:
 
 
 def findings_apart(report: Report) -> str:
-    """One sentence about the findings that change no result; empty where there are none."""
+    """What is not told of one by one: findings of earlier years, and those that change no result; empty where there are none."""
+    older = [f for f in report.evidence.open_findings if f.period < report.first_period]
+    size = money(sum((abs(f.effect) for f in older), ZERO))
+    sentences = [f"{_findings(len(older), 'öppet')} gäller tidigare år ({size} utan hänsyn till tecken)."] if older else []
     profiles, late = report.evidence.told_apart("PER-04"), report.evidence.told_apart("PER-10")
     parts = []
     if profiles:
         parts.append(f"{number(profiles)} {'budget' if profiles == 1 else 'budgetar'} vars fördelning inte följer verksamheten")
     if late:
         parts.append(f"{number(late)} {'bokning' if late == 1 else 'bokningar'} efter att perioden släppts")
-    return f"Åtgärdslistan tar också upp {listed(parts)}; det ändrar inte resultatet och räknas inte här." if parts else ""
+    if parts:
+        sentences.append(f"Åtgärdslistan tar också upp {listed(parts)}; det ändrar inte resultatet och räknas inte här.")
+    return " ".join(sentences)
 
 
 def _where(report: Report, found: Explained) -> list[str]:
@@ -461,41 +524,27 @@ def _accounts(report: Report, found: Explained) -> list[str]:
         if (change > 0) == (found.amount > 0) and abs(change) >= abs(found.amount) * _QUARTER
     ]
     matching.sort(key=lambda item: -abs(item[0]))
-    if not matching:
+    if not matching or found.share > _QUARTER * 2:  # the causes say more
         return []
-    income = found.line.kind == "income"
     named = []
     for change, account in matching[:2]:
-        word = "ökat" if (change > 0) == income else "minskat"
+        word = "ökat" if (change > 0) == (account.outcome + (account.previous or ZERO) > 0) else "minskat"
         named.append(f"konto {account.account} {account.name} {word} med {money(change)}")
     year = int(report.period[:4]) - 1
     return [f"Jämfört med samma månader {year} har {listed(named)}."]
-
-
-def _largest_voucher(report: Report, found: Explained) -> list[str]:
-    if found.amount > 0 or found.line.kind == "income":
-        return []
-    vouchers = [voucher for voucher in report.vouchers if voucher.line == found.line.key and voucher.amount < 0]
-    if not vouchers or abs(vouchers[0].amount) < abs(found.amount) * _QUARTER:
-        return []
-    top = vouchers[0]
-    return [f"Periodens största verifikation på raden är {top.voucher} ({top.account_name}, {money(top.amount)})."]
 
 
 def _unexplained(found: Explained) -> list[str]:
     if not found.causes:
         return ["Data ger ingen orsak: hela avvikelsen är oförklarad."]
     left = found.unexplained
-    if len(found.causes) == 1 and found.causes[0].kind == "budget_profile" and abs(left) >= _LEAST:
-        return [f"Det som återstår när budgetens fördelning räknats bort, {money(left, sign=True)}, är oförklarat."]
     if abs(left) < _LEAST:
         return ["Därmed är hela avvikelsen förklarad."]
     if abs(left) < abs(found.amount) / 20:
         return [f"Därmed är så gott som hela avvikelsen förklarad; oförklarat återstår {money(left, sign=True)}."]
     if abs(left) > abs(found.amount):
-        return [
-            f"Oförklarat återstår {money(left, sign=True)}, mer än själva avvikelsen, eftersom det kända drar åt andra hållet."
-        ]
+        why = "drar åt andra hållet" if (left > 0) == (found.amount > 0) else "är mer än dubbelt så stort som avvikelsen"
+        return [f"Oförklarat återstår {money(left, sign=True)}, mer än själva avvikelsen, eftersom det kända {why}."]
     return [f"Oförklarat återstår {money(left, sign=True)} ({percent(abs(left) / abs(found.amount))})."]
 
 
@@ -508,26 +557,8 @@ def _questions(report: Report, found: Explained) -> list[str]:
     units = list(dict.fromkeys(f.unit_name for f in asked if f.unit != report.unit))
     where = f" hos {listed(units[:2])}{' med flera' if len(units) > 2 else ''}" if units else ""
     titles = listed([f"”{title}”" for title in list(dict.fromkeys(f.title for f in asked))[:2]])
-    what = "en obesvarad fråga" if len(asked) == 1 else f"{number(len(asked))} obesvarade frågor"
-    return [f"Till det oförklarade hör {what} om bokföringen på {money(total, sign=True)}{where} ({titles})."]
-
-
-def _line_forecast(report: Report, line: LineFacts) -> list[str]:
-    if line.deviation_forecast is None:
-        return []
-    year, period = line.deviation_forecast, line.deviation
-    if abs(year) < max(_LEAST, abs(period) / 20):
-        return ["Prognosen för helåret ligger på budget, så avvikelsen väntas jämna ut sig under resten av året."]
-    if not report.rest:
-        return [f"I prognosen för helåret var raden {compared(line, year)}."]
-    comparison = f"I prognosen för helåret är raden {compared(line, year)}"
-    if (year > 0) != (period > 0):
-        return [f"{comparison}: avvikelsen väntas vända under resten av året."]
-    if abs(year) < abs(period) * _KEPT:
-        return [f"{comparison}: en del av periodens avvikelse väntas försvinna under resten av året."]
-    if abs(year) > abs(period) / _KEPT:
-        return [f"{comparison}: avvikelsen väntas växa under resten av året."]
-    return [f"{comparison}: avvikelsen väntas bestå."]
+    count = "en obesvarad fråga" if len(asked) == 1 else f"{number(len(asked))} obesvarade frågor"
+    return [f"Till det oförklarade kan höra {count} om bokföringen på {money(total, sign=True)}{where} ({titles})."]
 
 
 def _after(report: Report, explained: Sequence[Explained], shown: Sequence[Explained]) -> list[str]:
@@ -558,7 +589,7 @@ def _unit_paragraphs(report: Report) -> list[Paragraph]:
         sentences = []
         if lines:
             sentences.append(
-                f"Störst avvikelse har {listed([f'{line.label} ({money(line.deviation, sign=True)})' for line in lines])}."
+                f"Störst är avvikelsen för {listed([f'{in_text(line)} ({money(line.deviation, sign=True)})' for line in lines])}."
             )
         if net.deviation_forecast is not None:
             sentences.append(f"Prognosen för helåret {_year_position(net)}.")
@@ -591,8 +622,8 @@ def _forecast_where(report: Report) -> list[str]:
         return []
     lines = [line for line in report.detail_lines() if abs(line.deviation_forecast or ZERO) >= max(abs(net) * _QUARTER, _LEAST)]
     lines.sort(key=lambda line: -abs(line.deviation_forecast or ZERO))
-    names = listed([f"{line.label} ({money(line.deviation_forecast or ZERO, sign=True)})" for line in lines[:3]])
-    return [f"Helårets avvikelse ligger främst på {'raden' if len(lines) == 1 else 'raderna'} {names}."] if lines else []
+    names = listed([f"{in_text(line)} ({money(line.deviation_forecast or ZERO, sign=True)})" for line in lines[:3]])
+    return [f"Helårets avvikelse ligger främst på {names}."] if lines else []
 
 
 def _rate_sentence(report: Report, rate: Rate, subject: str = "Prognosen") -> str:
@@ -622,12 +653,16 @@ def _drivers(report: Report, net: Rate) -> list[Rate]:
 
 
 def _rate_change(rate: Rate) -> str:
+    return f"{in_text(rate.line)}, {_from_to(rate)},"
+
+
+def _from_to(rate: Rate) -> str:
+    """Return 'från 1,3 mkr till 2,0 mkr per månad (+57 %)'."""
     change = f" ({percent(rate.change, plus=True)})" if rate.change is not None else ""
     cost = rate.line.kind == "cost" and rate.so_far <= 0 and rate.implied <= 0
     income = rate.line.kind == "income" and rate.so_far >= 0 and rate.implied >= 0
-    sign = not (cost or income)
-    before, after = (f"{money(amount, sign=sign)} per månad" for amount in (rate.so_far, rate.implied))
-    return f"{rate.line.label}: från {before} till {after}{change}"
+    before, after = (money(amount, sign=not (cost or income)) for amount in (rate.so_far, rate.implied))
+    return f"från {before} till {after} per månad{change}"
 
 
 def _forecast(report: Report) -> list[str]:
@@ -648,8 +683,11 @@ def _forecast(report: Report) -> list[str]:
     if rate.so_far:
         drivers = _drivers(report, rate)
         if drivers:
-            word = "Den ändringen bärs av" if len(drivers) == 1 else "Den ändringen bärs främst av"
-            second.append(f"{word} {listed([_rate_change(driver) for driver in drivers[:2]])}.")
+            word = (
+                "Ändringen" if not cost_form(report) or rate.change is None else "Ökningen" if rate.change > 0 else "Minskningen"
+            )
+            where = listed([_rate_change(driver) for driver in drivers[:2]]).rstrip(",")
+            second.append(f"{word} ligger främst på {where}.")
     return [" ".join(first), " ".join(second), _kept(report)]
 
 
@@ -673,27 +711,45 @@ def _kept(report: Report) -> str:
 def _forecast_lines(report: Report) -> list[str]:
     if report.net.forecast is None or not report.rest:
         return []
+    material = {line.key for line in report.material_lines()[: report.options.max_deviations]}
     lines = [
         line
         for line in report.detail_lines()
         if line.deviation_forecast is not None
-        and report.material(line.deviation_forecast, line.budget_year, report.net.deviation_forecast)
+        and (line.key in material or report.material(line.deviation_forecast, line.budget_year, report.net.deviation_forecast))
     ]
     lines.sort(key=lambda line: -abs(line.deviation_forecast or ZERO))
-    return [
-        f"{line.label} beräknas bli {compared(line, line.deviation_forecast or ZERO)} för helåret"
-        f"{_of_budget(line.deviation_forecast or ZERO, line.budget_year)}."
-        for line in lines
-    ]
+    return [_line_forecast(line, line.deviation_forecast or ZERO, line.key in material) for line in lines]
+
+
+def _line_forecast(line: LineFacts, year: Decimal, told: bool) -> str:
+    """What the forecast says of a line, and (`told`: its deviation in the period has words above) what becomes of that."""
+    period = line.deviation
+    if abs(year) < max(_LEAST, abs(period) / 20):
+        return f"{line.label} beräknas hamna på budget för helåret: periodens avvikelse väntas jämna ut sig."
+    start = f"{line.label} beräknas bli {compared(line, year)} för helåret{_of_budget(year, line.budget_year)}"
+    if not told:
+        return f"{start}."
+    if (year > 0) != (period > 0):
+        return f"{start}: periodens avvikelse väntas vända."
+    if abs(year) < abs(period) * _KEPT:
+        return f"{start}: en del av periodens avvikelse väntas försvinna."
+    return f"{start}: periodens avvikelse väntas {'växa' if abs(year) > abs(period) / _KEPT else 'bestå'}."
 
 
 # Risk
 
 
 def _risks(report: Report, explained: Sequence[Explained]) -> list[Paragraph]:
-    risks = [_risk_of_deficit(report), _risk_of_rate(report), *_risk_of_recovery(report), _risk_of_profile(report, explained)]
-    risks += _risk_of_findings(report)
-    risks += [_risk_without_forecast(report), _risk_old_forecast(report), _risk_unexplained(explained)]
+    risks = [
+        _risk_of_deficit(report),
+        _risk_of_rate(report),
+        _risk_of_recovery(report),
+        _risk_of_profile(report, explained),
+        _risk_of_findings(report),
+        _risk_without_forecast(report),
+        _risk_old_forecast(report),
+    ]
     return [risk for risk in risks if risk]
 
 
@@ -708,7 +764,7 @@ def _risk_of_deficit(report: Report) -> Paragraph | None:
         return None
     minus = [line for line in report.detail_lines() if (line.deviation_forecast or ZERO) < 0]
     minus.sort(key=lambda line: line.deviation_forecast or ZERO)
-    names = listed([f"{line.label} ({money(line.deviation_forecast or ZERO, sign=True)})" for line in minus[:2]])
+    names = listed([f"{in_text(line)} ({money(line.deviation_forecast or ZERO, sign=True)})" for line in minus[:2]])
     ending = f" Störst del har {names}." if names else ""
     return Paragraph(
         f"Prognosen ligger {money(net.deviation_forecast)} sämre än budget för helåret",
@@ -745,32 +801,20 @@ def _risk_of_rate(report: Report) -> Paragraph | None:
     return Paragraph(lead, [f"Med oförändrad takt skulle {what} för helåret bli {amount}, {money(difference)} {ending}."])
 
 
-def _risk_of_recovery(report: Report) -> list[Paragraph]:
+def _risk_of_recovery(report: Report) -> Paragraph | None:
     """Lines below budget in the period that the forecast lets recover."""
     found = []
     for line in report.detail_lines():
-        if (
-            line.deviation_forecast is None
-            or line.deviation >= 0
-            or not report.material(line.deviation, line.budget, report.net.deviation)
-        ):
+        rate = report.rate(line)
+        if rate is None or line.deviation >= 0 or not report.material(line.deviation, line.budget, report.net.deviation):
             continue
-        recovered = line.deviation_forecast - line.deviation
-        if recovered <= abs(line.deviation) * _QUARTER or not report.rest:
-            continue
-        found.append((recovered, line))
+        recovered = (line.deviation_forecast or ZERO) - line.deviation
+        if recovered > abs(line.deviation) * _QUARTER:
+            found.append((recovered, rate))
     found.sort(key=lambda item: -item[0])
-    return [
-        Paragraph(
-            f"{line.label} ska ta igen {money(recovered)} enligt prognosen",
-            [
-                f"Perioden ligger {money(line.deviation)} sämre än budget på raden, men prognosen för helåret "
-                f"{_year_position(line)}."
-            ],
-            line.key,
-        )
-        for recovered, line in found[:3]
-    ]
+    sentences = [f"{rate.line.label} ska ta igen {money(recovered)}, {_from_to(rate)}." for recovered, rate in found[:3]]
+    lead = "Prognosen räknar med att det som hittills är sämre än budget tas igen under resten av året"
+    return Paragraph(lead, sentences) if found else None
 
 
 def _year_position(line: LineFacts) -> str:
@@ -786,42 +830,39 @@ def _risk_of_profile(report: Report, explained: Sequence[Explained]) -> Paragrap
     net = report.net.deviation
     if not causes or abs(effect) < max(abs(net) * report.options.cause_share, _LEAST):
         return None
-    names = listed([line.label for line, _ in causes])
-    if (effect > 0) == (net > 0):
-        text = f"{money(effect)} av periodens {_surplus(net)} är bara budgetens fördelning över året ({names})"
+    names = listed([in_text(line) for line, _ in causes])
+    if (effect > 0) == (net > 0) and abs(effect) <= abs(net):
+        text = f"{money(effect)} av periodens {_surplus(net)} är bara budgetens periodisering ({names})"
     else:
-        text = f"Budgetens fördelning över året ({names}) gör periodens {_surplus(net)} {money(effect)} mindre än med jämn budget"
+        word = "förbättrar" if effect > 0 else "försämrar"
+        text = f"Budgetens periodisering ({names}) {word} periodens avvikelse med {money(effect)}"
     return Paragraph(
-        "En del av avvikelsen är budgetens fördelning",
+        "En del av avvikelsen är budgetens periodisering",
         [f"{text}; utan den skulle avvikelsen ha varit {money(net - effect, sign=True)}. Den delen säger inget om helåret."],
     )
 
 
-def _risk_of_findings(report: Report) -> list[Paragraph]:
+def _risk_of_findings(report: Report) -> Paragraph | None:
     """What open errors and unanswered questions would do to the result, and to the forecast."""
-    errors = _errors(report)
-    asked = _asked(report)
-    found = []
+    errors, asked = _errors(report), _asked(report)
+    parts, sentences = [], []
     if errors:
+        parts.append(f"{_findings(len(errors), 'öppet')} som inte är {'rättat' if len(errors) == 1 else 'rättade'}")
+        sentences.append(_if_corrected(report, errors))
         year = sum((f.effect_year for f in errors if not f.is_internal), ZERO)
-        sentences = [_if_corrected(report, errors)]
-        if abs(year) >= _LEAST:
+        if abs(year) >= _LEAST and report.rest:
             them = "det" if len(errors) == 1 else "dem"
             sentences.append(f"Helåret ändras med {money(year, sign=True)}, om prognosen inte redan räknar med {them}.")
         old = [f for f in errors if f.age >= 1]
         if old:
             again = "Det fanns" if len(errors) == 1 else "Alla fanns" if old == errors else f"{number(len(old))} av dem fanns"
             sentences.append(f"{again} redan i en tidigare rapport.")
-        found.append(Paragraph(f"Bokföringen har {_findings(len(errors), 'öppet')} som inte är rättade", sentences))
     if asked:
-        total = sum((abs(f.effect) for f in asked), ZERO)
-        size = f"sammanlagt {money(total)} utan hänsyn till tecken" if len(asked) > 1 else money(total)
-        lead, sentences = "1 fråga om bokföringen är obesvarad", [f"Den gäller {size} och räknas inte som en orsak."]
-        if len(asked) > 1:
-            lead = f"{number(len(asked))} frågor om bokföringen är obesvarade"
-            sentences = [f"De gäller {size} och räknas inte som orsaker."]
-        found.append(Paragraph(lead, sentences))
-    return found
+        size = money(sum((abs(f.effect) for f in asked), ZERO))
+        parts.append("1 obesvarad fråga" if len(asked) == 1 else f"{number(len(asked))} obesvarade frågor")
+        several = f"Frågorna gäller sammanlagt {size} utan hänsyn till tecken och räknas inte som orsaker."
+        sentences.append(f"Frågan gäller {size} och räknas inte som en orsak." if len(asked) == 1 else several)
+    return Paragraph(f"Bokföringen har {' och '.join(parts)}", sentences) if parts else None
 
 
 #: One, several, and whether a finding of the last report is that now (the finding then, now, the year's first month).
@@ -836,7 +877,7 @@ _NOW: tuple[tuple[str, str, Callable[[Finding, Finding | None, str], bool]], ...
     (
         "inte längre aktuellt, eftersom det gällde ett tidigare år",
         "inte längre aktuella, eftersom de gällde tidigare år",
-        lambda then, now, year: now is None and then.period < year,
+        lambda then, now, year: (now is None and then.period < year) or (now is not None and now.status == "past"),
     ),
     (
         "borta ur data utan att vara rättat",
@@ -861,6 +902,8 @@ def _followed_up(report: Report) -> list[str]:
         for one, several, test in _NOW
     ]
     counted = listed([f"{number(count)} {one if count == 1 else several}" for count, one, several in counts if count])
+    if len(evidence.previous) > 1 and sum(bool(count) for count, *_ in counts) == 1:
+        counted = counted.replace(number(len(evidence.previous)), "alla", 1)
     return [f"Rapporten för {month} hade {_findings(len(evidence.previous), 'öppet')}. Nu är {counted}."]
 
 
@@ -889,19 +932,7 @@ def _risk_old_forecast(report: Report) -> Paragraph | None:
     )
 
 
-def _risk_unexplained(explained: Sequence[Explained]) -> Paragraph | None:
-    left = [(abs(found.unexplained), found) for found in explained if abs(found.unexplained) >= _LEAST]
-    if not left:
-        return None
-    left.sort(key=lambda item: -item[0])
-    names = listed([f"{found.line.label} ({money(found.unexplained, sign=True)})" for _, found in left[:3]])
-    return Paragraph("Oförklarade avvikelser", [f"Störst oförklarad del har {names}."])
-
-
 def _risk_intro(report: Report, risks: Sequence[Paragraph]) -> list[str]:
     if not risks:
         return ["Data ger inget tecken på särskild osäkerhet i prognosen."]
-    return [
-        "Bedömningen bygger på siffrorna. Risker i verksamheten, som data inte visar, "
-        "läggs till av den som ansvarar för rapporten."
-    ]
+    return ["Bedömningen bygger på siffrorna. Risker i verksamheten läggs till av den som ansvarar för rapporten."]

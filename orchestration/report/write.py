@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import re
+import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,7 +26,6 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import AvvikError, Text
-from orchestration.files import replace_file
 from orchestration.periods import check_period
 from orchestration.proof import Claim, check_claims, prove, table_from_grid
 from orchestration.report.causes import Explained, explain
@@ -268,7 +268,10 @@ class _Shelf:
         """Put a file in place, whole."""
         path = self.folder / name
         self._keep_edited(name)
-        replace_file(path, data)
+        with tempfile.NamedTemporaryFile(dir=self.folder, prefix=".writing-", delete=False) as temporary:
+            temporary.write(data)
+        os.chmod(temporary.name, 0o644)
+        os.replace(temporary.name, path)
         self._written[name] = {"content": content, "file": _checksum(data), "proof": proof}
         self._save()
         return path
@@ -281,8 +284,10 @@ class _Shelf:
             self._save()
 
     def _save(self) -> None:
-        told = json.dumps(self._written, indent=1, sort_keys=True, ensure_ascii=False)
-        replace_file(self.folder / _MANIFEST, told.encode())
+        path = self.folder / _MANIFEST
+        temporary = path.with_suffix(".new")
+        temporary.write_text(json.dumps(self._written, indent=1, sort_keys=True, ensure_ascii=False), encoding="utf-8")
+        os.replace(temporary, path)
 
     def _keep_edited(self, name: str) -> None:
         path = self.folder / name

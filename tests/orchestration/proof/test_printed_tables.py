@@ -100,6 +100,57 @@ def test_the_same_table_in_four_clothes(name):
     assert len(proof.checks) == 15
 
 
+HEADING = "(tkr)\tUtfall perioden\tBudget perioden\tAvvik perioden"
+LINES = [
+    ("Externa intäkter", 1250, 1300, -50),
+    ("Summa intäkter", 1250, 1300, -50),
+    ("Personalkostnader", -10400, -11050, 650),
+    ("Övriga externa kostnader", -820, -439, -381),
+    ("Summa kostnader", -11220, -11489, 269),
+    ("Netto", -9970, -10189, 219),
+]
+
+
+def pasted(thousands: str = " ", minus: str = "-", wrap: str = "Övriga externa kostnader", more=lambda row: "") -> list[str]:
+    """Return the lines of one table as a paste from a PDF leaves them."""
+    out = []
+    for label, *amounts in LINES:
+        cells = [(minus if amount < 0 else "") + f"{abs(amount):,}".replace(",", thousands) for amount in amounts]
+        out.append("\t".join([wrap if label.startswith("Övriga") else label, *cells]) + more(amounts))
+    return out
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "\n".join([HEADING + "\tAvvik %", *pasted(more=lambda row: f"\t{100 * row[2] / abs(row[1]):.1f} %".replace(".", ","))]),
+        "\n".join([HEADING, *pasted(thousands="'")]),
+        "\n".join([HEADING, *pasted(thousands=".", minus="–")]),
+        "\n".join([HEADING, *pasted(wrap="Övriga externa\nkostnader")]),
+        "\n".join([HEADING, *pasted()[:3], "", "Sida 2 (3)", HEADING, *pasted()[3:], "* inklusive tolv vakanser"]),
+        "\n".join(
+            [HEADING, *(line.replace("externa kostnader", "externa") for line in pasted()[:4]), "kostnader", *pasted()[4:]]
+        ),
+    ],
+    ids=["percent", "apostrophe", "dots", "wrapped before", "page break", "wrapped after"],
+)
+def test_what_a_paste_does_to_a_table(text):
+    table = table_from_text(text, "klistrad.txt")
+    assert [row[:3] for row in values(table)] == [[str(amount) for amount in amounts] for _, *amounts in LINES]
+    assert [row.label for row in table.rows] == [label for label, *_ in LINES]
+    proof = prove(table)
+    assert proof.possible
+    assert len(proof.checks) == 15
+    wrong = table_from_text(text.replace("381", "387"), "klistrad.txt")
+    assert [wrong.name(cell) for cell in prove(wrong).wrong_sets[0].ids] == ["Övriga externa kostnader, Avvik perioden"]
+
+
+def test_a_column_without_a_heading_has_its_number():
+    table = table_from_text("\n".join(pasted()), "utan.txt")
+    assert table.name((0, 2)) == "Externa intäkter, (3)"
+    assert any("no headings" in note.en for note in table.notes)
+
+
 def test_places_say_line_and_column():
     table = read_printed_table(f"{DATA}/vinter.csv")
     place = table.cells[2, 1].place

@@ -11,7 +11,7 @@ import tiny_marts as marts
 
 from expectations.rules import RULES
 from orchestration.demo.municipality import table
-from orchestration.report.figures import waterfall_steps
+from orchestration.report.figures import finding_groups, waterfall_steps
 from orchestration.report.html import render_html
 from orchestration.report.options import ReportOptions
 from orchestration.report.write import build, prove_report
@@ -66,10 +66,10 @@ def test_an_open_error_is_a_cause_with_the_opposite_amount_once_for_each_unit_an
     ]
     assert found.unexplained + sum(cause.amount for cause in found.causes) == found.amount
     text = plain(words.plain())
-    assert "2 öppna fynd i bokföringen, ”Bokfört två gånger”, står för −160 tkr" in text
-    assert "Bokföringen har 2 öppna fynd som inte är rättade" in text
+    assert "Åt andra hållet drar 2 öppna fynd i bokföringen, ”Bokfört två gånger” (−160 tkr)" in text
+    assert "Bokföringen har 2 öppna fynd som inte är rättade och 1 obesvarad fråga" in text
     assert "1 av dem fanns redan i en tidigare rapport." in text
-    assert "1 fråga om bokföringen är obesvarad. Den gäller 990 tkr och räknas inte som en orsak." in text
+    assert "Frågan gäller 990 tkr och räknas inte som en orsak." in text
 
 
 def test_a_finding_and_nothing_booked_are_not_both_counted(settings: Settings) -> None:
@@ -150,7 +150,7 @@ def test_a_question_about_the_line_is_named_beside_the_unexplained_part_and_coun
     assert [cause.kind for cause in explained[line].causes] == ["budget_profile"]
     (paragraph,) = [paragraph for paragraph in words.deviations if paragraph.line == line]
     text = plain(paragraph.text)
-    assert "Till det oförklarade hör en obesvarad fråga om bokföringen på +200 tkr" in text
+    assert "Till det oförklarade kan höra en obesvarad fråga om bokföringen på +200 tkr" in text
     assert "”Kostnad saknas”" in text
     assert "Annan rad" not in text
 
@@ -171,7 +171,7 @@ def test_profiles_and_late_postings_are_told_apart_from_what_changes_the_result(
     assert "Profilen" not in html
 
 
-def test_a_long_list_shows_ten_and_counts_the_rest_and_what_has_happened_comes_first(settings: Settings) -> None:
+def test_a_long_list_is_told_in_groups_and_only_what_has_happened_is_told_of_the_last_report(settings: Settings) -> None:
     line = "other_external_cost"
     rows = [
         (
@@ -197,10 +197,10 @@ def test_a_long_list_shows_ten_and_counts_the_rest_and_what_has_happened_comes_f
     listed = html[html.index('id="tabell-fynd"') : html.index('id="tabell-bokningar"')]
     assert listed.index("Fynd 19:") < listed.index("Fynd 0:")  # what is sure comes before questions that are larger
     assert "januari–mars 2015" in listed
-    assert "ytterligare 9 finns" in listed
-    followed = html[html.index('id="tabell-forra"') :]
-    assert followed.index("Fynd 18:") < followed.index("Fynd 0:")
-    assert "ytterligare 14 är kvar" in followed
+    followed = html[html.index('id="tabell-forra"') : html.index('id="underlag"')]
+    assert "Fynd 18:" in followed
+    assert "Fynd 0:" not in followed
+    assert "de 10 största av 19" in html
     assert "Nu är 1 rättat i bokföringen och 19 fortfarande öppna." in words.followed_up[0]
 
 
@@ -314,7 +314,8 @@ def test_the_steps_of_the_bridge_are_the_causes_of_personnel(settings: Settings)
     ]
     assert found.unexplained == Decimal("-18000.25")
     text = plain(words.plain())
-    assert "Av personalbryggan framgår vakanser (+200 tkr)." in text
+    assert "Enligt personalbryggan är orsakerna främst vakanser (+200 tkr)." in text
+    assert "Åt andra hållet drar högre lönenivå än budgeterat (−30 tkr)." in text
     assert "Inhyrd personal, som ligger på en annan rad, står för −90 tkr mot sin budget" in text
     assert "Personalkostnader steg för steg" in html
     shown = waterfall_steps(report, list(explained.values()))
@@ -355,6 +356,31 @@ def test_every_comment_is_shown_with_its_author_apart_from_what_avvik_wrote(sett
     assert "<script" not in html
     assert "Controllern:" in html
     assert "Verksamheten:" in html
+
+
+def test_of_units_further_down_only_what_is_written_of_the_whole_unit_is_shown(settings: Settings) -> None:
+    marts.comments(
+        settings.home, [("A1", "personnel", "om raden", "X"), ("A1", "", "om enheten", "Y"), ("KLK", "net", "när", "Z")]
+    )
+    *_, html = make(settings, "KOMMUN")
+    assert "om enheten" in html
+    assert "när" in html
+    assert "om raden" not in html
+
+
+def test_findings_of_one_kind_and_unit_are_one_bar_and_earlier_years_are_only_counted(settings: Settings) -> None:
+    line = "internal_income"
+    rows = [
+        ("2015-03", f"{n}", "PER-01", "fråga", LATE, unit, line, "", period, 30_000.0, "open", 0)
+        for n, (unit, period) in enumerate((("A1", "2015-01"), ("A1", "2015-02"), ("A2", "2015-02"), ("A2", "2014-11")))
+    ]
+    marts.findings(settings.home, [*rows, ("2015-03", "p", "PER-06", "fel", TWICE, "A1", line, "", "2014-06", 1.0, "past", 2)])
+    report, *_, html = make(settings)
+    assert [(group.count, group.effect, group.periods) for group in finding_groups(report)] == [
+        (2, Decimal(60_000), ["2015-01", "2015-02"]),
+        (1, Decimal(30_000), ["2015-02"]),
+    ]
+    assert "1 öppet fynd gäller tidigare år (30 tkr utan hänsyn till tecken)." in plain(html)
 
 
 def test_the_demos_comments_have_their_author_and_nothing_left_over() -> None:

@@ -71,6 +71,69 @@ def test_rates_and_budget_profile(connection: duckdb.DuckDBPyConnection) -> None
     assert explained.unexplained == line.deviation - 600_000 == Decimal("449998.47")
 
 
+@pytest.mark.parametrize(
+    ("last_year", "effect"),
+    [
+        ("0.24", Decimal("600000.00")),  # twelfths (25 %) are nearer to the budget's 31,7 %: both vouch for that much
+        ("0.30", Decimal("150000.00")),  # last year is nearer
+        ("0.3166", None),  # the budget lies as last year did: nothing to say
+        ("0.36", None),  # they point in opposite directions
+    ],
+)
+def test_a_budget_profile_is_held_against_what_is_nearest(settings: Settings, last_year: str, effect: Decimal | None) -> None:
+    with duckdb.connect(str(settings.published / "reporting.duckdb")) as connection:
+        connection.execute(
+            "update marts.follow_up set outcome_previous_year = -10000000, outcome_previous_year_period = -10000000 * ?",
+            [Decimal(last_year)],
+        )
+        report = read_report(connection, "P", "KOMMUN", "KLK", "2015-03")
+        causes = explain(connection, report, report.line("other_external_cost")).causes
+    assert [cause.amount for cause in causes if cause.kind == "budget_profile"] == ([] if effect is None else [effect])
+
+
+def test_a_profile_larger_than_the_surplus_is_not_a_part_of_it(settings: Settings) -> None:
+    with duckdb.connect(str(settings.published / "reporting.duckdb")) as connection:
+        connection.execute(
+            "update marts.follow_up set outcome_period = outcome_period - 900000, deviation_period = deviation_period - 900000 "
+            "where report_period = '2015-03' and report_line in ('internal_rent', 'total_cost', 'net')"
+        )
+        _, _, words = build(connection, settings, "KLK", "2015-03", NO_PDF)
+    text = words.plain().replace("\u00a0", " ").replace("\u202f", " ")
+    assert "förbättrar periodens avvikelse med 600 tkr; utan den skulle avvikelsen ha varit −420 tkr" in text
+    assert "600 tkr av periodens överskott" not in text
+
+
+def test_a_profile_of_more_than_twice_the_deviation_is_not_said_to_work_against_it(settings: Settings) -> None:
+    with duckdb.connect(str(settings.published / "reporting.duckdb")) as connection:
+        connection.execute(
+            "update marts.follow_up set outcome_period = outcome_period - 900000, deviation_period = deviation_period - 900000 "
+            "where report_period = '2015-03' and report_line in ('other_external_cost', 'total_cost', 'net')"
+        )
+        _, _, words = build(connection, settings, "KLK", "2015-03", NO_PDF)
+    text = words.plain().replace("\u00a0", " ").replace("\u202f", " ")
+    assert "Det förklarar mer än hela avvikelsen: med jämn fördelning hade avvikelsen varit −450 tkr." in text
+    assert "eftersom det kända är mer än dubbelt så stort som avvikelsen" in text
+    assert "drar åt andra hållet, som" not in text
+
+
+def test_an_account_of_a_mixed_line_grows_and_shrinks_by_its_own_sign(settings: Settings) -> None:
+    with duckdb.connect(str(settings.published / "reporting.duckdb")) as connection:
+        connection.execute(
+            """
+            insert into marts.fct_ledger_line by name
+            select '2014-02' as period, '7459' as account, 'other_internal_cost' as report_line, 'A1' as unit_code, 7e4 as amount
+            union all select '2015-02', '7459', 'other_internal_cost', 'A1', 400000
+            """
+        )
+        connection.execute(
+            "update marts.follow_up set outcome_period = outcome_period + 400000, deviation_period = deviation_period + 400000 "
+            "where report_period = '2015-03' and report_line in ('other_internal_cost', 'total_cost', 'net')"
+        )
+        _, _, words = build(connection, settings, "A1", "2015-03", NO_PDF)
+    (paragraph,) = [paragraph for paragraph in words.deviations if paragraph.line == "other_internal_cost"]
+    assert "har konto 7459 +Konsulttjänster ökat med" in paragraph.text
+
+
 def test_income_that_nobody_booked_is_a_cause_and_is_not_counted_twice(connection: duckdb.DuckDBPyConnection) -> None:
     report = read_report(connection, "Provkommun", "KOMMUN", "KLK", "2015-03")
     explained = explain(connection, report, report.line("internal_income"))
@@ -117,10 +180,11 @@ def test_the_text_says_what_the_forecast_implies_and_what_is_unexplained(
     _, _, words = build(connection, settings, "KLK", "2015-03", NO_PDF)
     text = words.plain().replace("\u00a0", " ").replace("\u202f", " ")
     assert "Övriga externa kostnader är 1,0 mkr lägre än budget för perioden (37 %)." in text
-    assert "perioden har 31,7 % av årets budget, mot 25,0 % vid jämn fördelning" in text
-    assert "57 % av avvikelsen är alltså budgetens fördelning" in text
-    assert "Det som återstår när budgetens fördelning räknats bort, +450 tkr, är oförklarat." in text
-    assert "från 600 tkr per månad till 800 tkr per månad (+33 %)" in text
+    assert (
+        "perioden har 31,7 % av årets budget, mot 25,0 % med jämn fördelning. Det förklarar 600 tkr (57 %) av avvikelsen." in text
+    )
+    assert "Oförklarat återstår +450 tkr (43 %)." in text
+    assert "övriga externa kostnader, från 600 tkr till 800 tkr per månad (+33 %)" in text
     assert "Data ger ingen orsak: hela avvikelsen är oförklarad." in text
 
 
@@ -275,6 +339,14 @@ def test_excel_texts_are_strings_for_ever(settings: Settings, connection: duckdb
     assert all(cell.quotePrefix for cell in texts)
     ours = re.compile(r"=(SUM\([A-Z]\d+:[A-Z]\d+\)|[A-Z]+\d+([+-][A-Z]+\d+)*)")
     assert all(ours.fullmatch(cell.value) for cell in dangerous if cell.data_type == "f")
+
+
+def test_wrapped_texts_have_rows_high_enough_in_every_program(settings: Settings, connection: duckdb.DuckDBPyConnection) -> None:
+    report, explained, words = build(connection, settings, "KLK", "2015-03", NO_PDF)
+    sheet = openpyxl.load_workbook(io.BytesIO(render_excel(report, words, explained)))["Text"]
+    heights = {len(cell.value): sheet.row_dimensions[cell.row].height for (cell,) in sheet.iter_rows()}
+    assert all(height >= 15 * (size / 110) for size, height in heights.items() if size > 110)
+    assert any(size > 220 for size in heights)
 
 
 def test_who_gets_a_report_and_under_which_name(connection: duckdb.DuckDBPyConnection) -> None:

@@ -74,13 +74,24 @@ def ancestors(unit: str) -> list[str]:
     return found
 
 
+_MADE: dict[bool, bytes] = {}
+
+
 def publish(home: Path, *, forecast: bool = True) -> None:
-    """Write `published/reporting.duckdb` of a home."""
+    """Write `published/reporting.duckdb` of a home; made once in a session, then copied."""
     (home / "published").mkdir(parents=True, exist_ok=True)
+    path = home / "published" / "reporting.duckdb"
+    if forecast not in _MADE:
+        _make(path, forecast=forecast)
+        _MADE[forecast] = path.read_bytes()
+    path.write_bytes(_MADE[forecast])
+
+
+def _make(path: Path, *, forecast: bool) -> None:
     orders = {key: order for key, _, _, order, _ in LINES}
     above = {key: parent for key, _, _, _, parent in LINES}
     always = (date(1900, 1, 1), date(9999, 12, 31))
-    with duckdb.connect(str(home / "published" / "reporting.duckdb")) as connection:
+    with duckdb.connect(str(path)) as connection:
         connection.execute(_DDL)
         for key, name, short, order, parent in LINES:
             total = key in ("total_income", "total_cost", "net")
