@@ -185,8 +185,6 @@ class Thresholds:
     duplicate_minimum: float = 500.0
     #: Days within which two rows may be the same invoice.
     duplicate_days: int = 70
-    #: A booked amount within this share of the expected is the expected posting, whatever its residual scale.
-    amount_tolerance: float = 0.05
     #: Under this share of the expected amount a posting counts as absent; a partial last invoice lies above it.
     absent_share: float = 0.2
     #: Over this multiple of the expected amount a posting holds more than one occasion.
@@ -206,12 +204,12 @@ class Thresholds:
     #: Months of history that are used.
     history_months: int = 48
     #: Account prefixes (Kommun-Bas): pay, employer on-cost, interim receivables and liabilities, and where an accrual goes.
+    #: On-cost (PO) is told by its rate: 56 (employer contributions), and 57 where the pension part of PO is booked there and no
+    #: actual pensions are, which follow no rate.
     pay_accounts: tuple[str, ...] = ("50", "51")
     on_cost_accounts: tuple[str, ...] = ("56",)
     interim_receivables: tuple[str, ...] = ("17",)
     interim_liabilities: tuple[str, ...] = ("29",)
-    income_accounts: tuple[str, ...] = ("3",)
-    cost_accounts: tuple[str, ...] = ("4", "5", "6", "7")
     accrued_income_account: str = "1790"
     prepaid_cost_account: str = "1710"
     accrued_cost_account: str = "2990"

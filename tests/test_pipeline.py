@@ -212,6 +212,18 @@ def test_an_omission_of_march_is_one_finding_with_its_amount(marts: duckdb.DuckD
     assert evidence[0] > 0 or row.agreement, "neither a row nor an agreement behind it"
 
 
+def test_every_row_of_evidence_is_a_row_of_a_file(demo: tuple[Settings, str], marts: duckdb.DuckDBPyConnection) -> None:
+    """Also of the year-to-date files that a later one has replaced."""
+    rows = str(demo[0].raw / "ledger_line" / "*.parquet")
+    told, lost = marts.execute(
+        "select count(*), count(*) filter (where l.load_id is null) from marts.finding_evidence as e "
+        "left join read_parquet(?) as l on e.load_id = l.load_id and e.source_file = l.source_file "
+        "and e.source_row = l.source_row and e.account = l.account and abs(e.amount) = abs(l.amount)",
+        [rows],
+    ).fetchone()
+    assert (told > 0, lost) == (True, 0)
+
+
 def test_the_profile_effect_of_the_office_is_found_in_its_units(marts: duckdb.DuckDBPyConnection) -> None:
     cause = next(p for p in PLANTED if p.id == "investigation-profile-2015")
     below = {u for (u,) in marts.execute(

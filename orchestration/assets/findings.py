@@ -4,6 +4,7 @@ What belongs here: keys, checks, metadata. What does not: computing findings (`f
 (`findings.actions`). A check of a rule warns and never blocks; it shows codes and kronor, never texts.
 """
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -123,8 +124,8 @@ def action_list_asset(settings: Settings, project: Project, published: dg.AssetK
 
 
 def check_name(rule_id: str) -> str:
-    """Return the name of a rule's check: Dagster allows no hyphen."""
-    return rule_id.replace("-", "_")
+    """Return the name of a rule's check, 'PER_01_expected_income_is_missing': Dagster allows letters, digits and underscore."""
+    return re.sub(r"\W+", "_", f"{rule_id} {RULES[rule_id].title.en.lower()}")
 
 
 def _rule_result(con: duckdb.DuckDBPyConnection, key: dg.AssetKey, rule_id: str, result: Computed) -> dg.AssetCheckResult:

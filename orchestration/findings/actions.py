@@ -32,6 +32,7 @@ from orchestration.findings import answers as said
 from orchestration.findings.run import EVIDENCE, FINDINGS, RANK
 from orchestration.periods import month_range
 from orchestration.publish import SCHEMA, warehouse_path
+from orchestration.report.excel import fit_rows
 from orchestration.report.numbers import clean
 from orchestration.settings import Settings
 
@@ -211,6 +212,8 @@ def _workbook(
     _evidence_sheet(book, con, period, numbers)
     _earlier_sheet(book, earlier, now, units, lines)
     _profile_sheet(book, con, settings, period, listed)
+    for sheet in book:
+        fit_rows(sheet)
     buffer = io.BytesIO()
     book.save(buffer)
     return buffer.getvalue(), len(listed)
@@ -298,11 +301,11 @@ def _evidence_sheet(book: Workbook, con: duckdb.DuckDBPyConnection, period: str,
     places = (("Fil", 44), ("Rad i filen", 11), ("Belopp, kr", 16), ("Konto", 8), ("Period", 9), ("Verifikation", 16))
     _heads(sheet, 1, (("Nr", 5), ("Vad raden är", 14), *places))
     roles = {"booked": "bokförd", "double": "dubblett", "first": "den första", "earlier": "förra gången", "late": "sen"}
+    roles |= {"other side": "andra sidan"}
     rows = con.execute(
-        f"select e.finding_id, e.role, e.source_file, e.source_row, e.amount, l.account, l.period, "  # noqa: S608
-        "concat_ws(' ', l.voucher_series, l.voucher_number) "
-        f"from reporting.{SCHEMA}.{EVIDENCE} as e left join reporting.{SCHEMA}.fct_ledger_line as l "
-        "on e.load_id = l.load_id and e.source_row = l.source_row where e.report_period = ? order by e.source_file, e.source_row",
+        "select finding_id, role, source_file, source_row, amount, account, period, "  # noqa: S608
+        "trim(concat_ws(' ', voucher_series, voucher_number)) "
+        f"from reporting.{SCHEMA}.{EVIDENCE} where report_period = ? order by source_file, source_row",
         [period],
     ).fetchall()
     by_number = sorted(((numbers[row[0]], *row[1:]) for row in rows if row[0] in numbers), key=lambda row: row[0])

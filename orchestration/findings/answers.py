@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import unicodedata
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -29,7 +30,9 @@ from orchestration.register import now
 from orchestration.settings import PERIOD, Settings, Source
 
 SHEET = "Åtgärdslista"
-FILES = "atgardslista*.xlsx"
+#: How the name of a list begins, also as "Åtgärdslista"; and the file type that avvik writes and reads.
+_NAME, _SUFFIX = "atgardslista", ".xlsx"
+_OTHER_SUFFIXES = (".xls", ".xlsm", ".xlsb", ".ods", ".csv")
 
 #: Headings of the columns that are read back. The first four are locked and say which finding, and what the list itself wrote.
 KEY, FACTS, REPORT, KNOWN = "Nyckel", "Fakta", "Rapport", "Känt svar"
@@ -193,11 +196,17 @@ def remember_written(settings: Settings, file: str, content: bytes) -> None:
 
 
 def lists(settings: Settings) -> list[Path]:
-    """Return every action list in `reports/*/` and `inbox/*/`, in the order of their months; not the lock files of open ones."""
-    found = [path for folder in ("reports", "inbox") for path in (settings.home / folder).glob(f"*/{FILES}") if path.is_file()]
-    return sorted(
-        (path for path in found if not path.name.startswith((".", "~"))), key=lambda p: (p.parent.name, str(p.parent), p.name)
-    )
+    """Return every action list in `reports/*/` and `inbox/*/`, in the order of their months; not the lock files of open ones.
+
+    Also those that somebody has saved as another kind of file, which `read_list` refuses: an answer must not be lost silently.
+    """
+    found = [path for folder in ("reports", "inbox") for path in (settings.home / folder).glob("*/*") if _is_list(path)]
+    return sorted(found, key=lambda p: (p.parent.name, str(p.parent), p.name))
+
+
+def _is_list(path: Path) -> bool:
+    plain = "".join(c for c in unicodedata.normalize("NFD", path.name.casefold()) if not unicodedata.combining(c))
+    return plain.startswith(_NAME) and Path(plain).suffix in (_SUFFIX, *_OTHER_SUFFIXES) and path.is_file()
 
 
 def take_in(settings: Settings) -> list[Problem]:
@@ -220,6 +229,10 @@ def read_list(settings: Settings, path: Path, content: bytes) -> ListRead:
     if len(content) > settings.max_file_mb * 2**20:
         read.problems.append(Problem(label, None, "", Text(sv="filen är för stor", en="the file is too large")))
         return read
+    if path.suffix.casefold() != _SUFFIX:
+        text = Text(sv="spara listan som Excel (.xlsx): så läses den inte", en="save the list as Excel (.xlsx): it is not read")
+        read.problems.append(Problem(label, None, "", text))
+        return read
     try:
         Workbook(
             path, Source(kind="budget", files=[], sheet=SHEET), label, settings.max_unpacked_mb
@@ -237,6 +250,14 @@ def read_list(settings: Settings, path: Path, content: bytes) -> ListRead:
         text = Text(sv=f"kolumnerna {missing} saknas", en=f"the columns {missing} are missing")
         read.problems.append(Problem(label, (heads + 1) if heads is not None else None, "", text))
         return read
+    twice = [name for name in needed if names.count(name) > 1]
+    if twice:
+        text = Text(
+            sv=f"flera kolumner heter {', '.join(twice)}: döp om din egen",
+            en=f"several columns are called {', '.join(twice)}: rename your own",
+        )
+        read.problems.append(Problem(label, heads + 1, "", text))
+        return read
     at = {name: names.index(name) for name in needed}
     for number, row in enumerate(rows[heads + 1 :], start=heads + 2):
         cells = {name: row[column] if column < len(row) else "" for name, column in at.items()}
@@ -247,6 +268,7 @@ def read_list(settings: Settings, path: Path, content: bytes) -> ListRead:
 
 def _read_row(read: ListRead, label: str, number: int, cells: dict[str, Any]) -> None:
     said, reason, who = (_text(cells[name]) for name in (ANSWER, REASON, WHO))
+    said = {choice.casefold(): choice for choice in CHOICES}.get(unicodedata.normalize("NFC", said).casefold(), said)
     until = _month(cells[UNTIL])
 
     def problem(column: str, sv: str, en: str) -> None:
@@ -267,6 +289,10 @@ def _read_row(read: ListRead, label: str, number: int, cells: dict[str, Any]) ->
         problem(REASON, "ett förklarat fynd behöver en motivering", "an explained finding needs a reason")
     elif until is None:
         problem(UNTIL, "skriv en månad som ÅÅÅÅ-MM, eller ett datum", "write a month as YYYY-MM, or a date")
+    elif until and until < _text(cells[REPORT]):
+        problem(UNTIL, "månaden är före rapportens: svaret gäller aldrig", "the month is before the report's: it never holds")
+    elif any(other.finding_id == _text(cells[KEY]) for other in read.answers):
+        problem(KEY, "fyndet är besvarat på en rad ovanför", "the finding is answered in a row above")
     else:
         read.answers.append(
             Answer(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 
 import pandas as pd
 
@@ -69,13 +70,20 @@ def finding_id(rule_id: str, key: str, cause: str) -> str:
     return hashlib.sha256(f"{rule_id}|{key}|{cause}".encode()).hexdigest()[:16]
 
 
-def merge(drafts: list[Draft]) -> list[tuple[Draft, set[str]]]:
+def merge(drafts: list[Draft], code_of_unit: Mapping[str, str] | None = None) -> list[tuple[Draft, set[str]]]:
     """Keep one draft for each cause, with the ids of all rules that saw it.
 
     Two drafts are one cause when they rest on the same booked row, or one says that a posting is missing where the other has
     found it
-    (same unit, account and month), or they are the two sides of one internal item.
+    (same unit, account and month), or they are the two sides of one internal item. `code_of_unit` gives the counterparty code by
+    which the others name a unit, where it is known.
     """
+    codes = code_of_unit or {}
+
+    def between(a: Draft, b: Draft) -> bool:
+        """Return whether nothing says that one of the two trades with somebody else than the other."""
+        return all(not x.cp or codes.get(y.unit, x.cp) == x.cp for x, y in ((a, b), (b, a)))
+
     ranked = sorted(drafts, key=lambda d: (ORDER.index(d.rule_id), d.tier != "fel", -abs(d.effect_period)))
     kept: list[tuple[Draft, set[str]]] = []
     by_row: dict[int, int] = {}
@@ -89,8 +97,7 @@ def merge(drafts: list[Draft]) -> list[tuple[Draft, set[str]]]:
             home = by_agreement.get((d.agreement, d.unit))
             if home is not None:  # the other side of the same internal agreement
                 seller = kept[home][0]
-                seller.reason_sv += f"; {d.unit} saknar samma belopp, neutralt för kommunen"
-                seller.reason_en += f"; {d.unit} lacks the same amount, neutral for the municipality"
+                seller.reason += f"; {d.unit} saknar samma belopp, neutralt för kommunen"
         booked = [rid for rid, role in d.evidence if role in ("booked", "double") and rid > 0]
         if home is None and d.rule_id not in ("PER-08", "PER-10", "PER-04"):
             home = next((by_row[rid] for rid in booked if rid in by_row), None)
@@ -98,6 +105,8 @@ def merge(drafts: list[Draft]) -> list[tuple[Draft, set[str]]]:
             month = d.months[-1]
             for k in by_place.get((d.unit, d.account, month), []):
                 other = kept[k][0]
+                if d.cp and other.cp and d.cp != other.cp:
+                    continue  # another buyer of the same
                 near = abs(abs(other.expected) - abs(d.expected)) <= 0.3 * max(abs(d.expected), 1.0) or abs(
                     abs(other.booked) - abs(d.expected)
                 ) <= 0.3 * max(abs(d.expected), 1.0)
@@ -112,7 +121,7 @@ def merge(drafts: list[Draft]) -> list[tuple[Draft, set[str]]]:
             size = abs(d.expected) / len(d.months)
             for k in by_other.get((d.unit, d.months[-1]), []):
                 other = kept[k][0]
-                if min(abs(abs(other.expected) - size), abs(abs(other.booked) - size)) <= 0.1 * size:
+                if between(d, other) and min(abs(abs(other.expected) - size), abs(abs(other.booked) - size)) <= 0.1 * size:
                     home = k
                     break
         if home is None and d.rule_id == "PER-09" and d.line in ("internal_rent", "other_internal_cost"):
@@ -121,7 +130,7 @@ def merge(drafts: list[Draft]) -> list[tuple[Draft, set[str]]]:
                 near = abs(abs(other.expected) / len(other.months) - abs(d.expected) / len(d.months)) <= 0.12 * abs(
                     d.expected
                 ) / len(d.months)
-                named = not d.other_unit or d.other_unit == other.unit
+                named = (not d.other_unit or d.other_unit == other.unit) and between(d, other)
                 if near and named and (not other.other_unit or other.other_unit == d.unit) and other.unit != d.unit:
                     other.other_unit = d.unit
                     home = k
@@ -162,7 +171,7 @@ def rows_of(kept: list[tuple[Draft, set[str]]], as_of: int, profiles: dict[str, 
                 ",".join(sorted(rules)),
                 d.tier,
                 RULES[d.rule_id].title.sv,
-                d.reason_sv,
+                d.reason,
                 d.unit,
                 d.other_unit,
                 d.line,

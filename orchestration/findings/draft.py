@@ -34,8 +34,7 @@ class Draft:
     effect_period: float
     effect_year: float
     confidence: float
-    reason_sv: str
-    reason_en: str
+    reason: str
     other_unit: str = ""
     agreement: str = ""
     expected_m: int | None = None

@@ -4,7 +4,8 @@ What belongs here: the order of the stages, and the interface that Dagster, the 
 not: any
 rule. Input tables (or views) in the connection: `fct_ledger_line`; optional `int_amount`, `dim_unit`, `agreement`,
 `internal_agreement`,
-`period_release`, `payroll`. Temp tables of the engine start with `f_`.
+`period_release`, `payroll`, `ledger_version` (load_id, period: whose rows are the ledger at the close, where
+`fct_ledger_line` holds those of other closes as well). Temp tables of the engine start with `f_`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,21 @@ from expectations.rules import Thresholds
 from orchestration.findings import cases, exact, matching, models, register, signals
 from orchestration.findings.draft import Draft
 
-EVIDENCE_COLUMNS = ["finding_id", "load_id", "source_file", "source_row", "role", "amount"]
+EVIDENCE_COLUMNS = [
+    "finding_id",
+    "load_id",
+    "source_file",
+    "source_row",
+    "role",
+    "amount",
+    "period",
+    "unit_code",
+    "account",
+    "voucher_series",
+    "voucher_number",
+    "voucher_date",
+    "text",
+]
 
 
 @dataclass
@@ -38,8 +53,13 @@ def _release(con: duckdb.DuckDBPyConnection, tables: set[str], m: int) -> date |
     return pd.Timestamp(got[0]).date() if got and got[0] is not None else None
 
 
+def stage_rows(con: duckdb.DuckDBPyConnection) -> None:
+    """Build the engine's temp tables of the ledger rows, which are the same at every close."""
+    models.build_rows(con)
+
+
 def stage(con: duckdb.DuckDBPyConnection, as_of: int, th: Thresholds, known_on: date | None, fiscal_year_start: int) -> None:
-    """Build the engine's temp tables for one close."""
+    """Build the engine's temp tables for one close. Needs `stage_rows`."""
     con.execute(
         "create or replace temp table f_close as select cast(? as integer) as as_of_m, cast(? as integer) as first_m, "
         "cast(? as date) as known_on, cast(? as double) as duplicate_minimum, cast(? as integer) as fiscal_start",
@@ -56,7 +76,15 @@ def stage(con: duckdb.DuckDBPyConnection, as_of: int, th: Thresholds, known_on: 
             "insert into f_release select cast(substr(period, 1, 4) as integer) * 12 + cast(substr(period, 6, 2) as "
             "integer) - 1, max(cast(released_on as date)) from period_release group by 1"
         )
-    models.build(con)
+    # Without versions every row counts.
+    con.execute(
+        "create or replace temp table f_version as "
+        "select o.load_no, cast(substr(v.period, 1, 4) as integer) * 12 + cast(substr(v.period, 6, 2) as integer) - 1 as m "
+        "from ledger_version as v inner join f_load as o on v.load_id = o.load_id"
+        if "ledger_version" in tables
+        else "create or replace temp table f_version as select distinct load_no, m from f_ledger_row"
+    )
+    models.build_close(con)
 
 
 def find(
@@ -68,18 +96,22 @@ def find(
     answers: pd.DataFrame | None = None,
     known_on: date | None = None,
     fiscal_year_start: int = 1,
+    rows_staged: bool = False,
 ) -> Findings:
     """Return every finding known at the close of `as_of_period` ('YYYY-MM').
 
     `previous` is `findings` of the close before: it gives first seen, age and status. `known_on` leaves out rows registered
     later; without
     it the day that the period was released is used where `period_release` has one, so that history can be replayed.
+    `rows_staged` says that `stage_rows` has been called since the ledger last changed: several closes share it.
     """
     th = th or Thresholds()
     m = cases.month_number(as_of_period)
     tables = {row[0] for row in con.execute("select table_name from information_schema.tables").fetchall()}
     released = _release(con, tables, m)
     known_on = known_on or released
+    if not rows_staged:
+        stage_rows(con)
     stage(con, m, th, known_on, fiscal_year_start)
     fiscal_first = m - (m - (fiscal_year_start - 1)) % 12
 
@@ -107,13 +139,13 @@ def find(
 
     drafts: list[Draft] = signals.recurring(close, con, agreements, ended, fiscal_first, told)
     drafts += exact.duplicates(con, th, m, regular)
-    drafts += exact.cut_off(con, th, m, regular, close.explained, fiscal_first)
+    drafts += exact.cut_off(con, th, m, regular, close.explained, close.taken, fiscal_first)
     drafts += exact.internal_trade(con, th, m)
     pay = exact.payroll(con, th, m)
     drafts += pay
     last = _release(con, tables, m - 1)
     until = known_on or date(m // 12, m % 12 + 1, calendar.monthrange(m // 12, m % 12 + 1)[1]) + timedelta(days=31)
-    drafts += exact.after_release(con, th, (last or date(1900, 1, 1), until))
+    drafts += exact.after_release(con, th, (last or date(1900, 1, 1), until), fiscal_first)
     drafts += exact.vouchers(con, th, m)
     profiles = {}
     for draft, corrected_profile in exact.profile(con, th, m, fiscal_first):
@@ -130,12 +162,12 @@ def find(
         )
     ]
     drafts = [d for d in drafts if d.rule_id not in th.disabled]
-    kept = cases.merge(drafts)
+    kept = cases.merge(drafts, signals.code_of_unit(con).to_dict())
     now = cases.rows_of(kept, m, profiles)
     now = now.drop_duplicates("finding_id")
     corrected = _corrected(con, previous, kept, close, agreements)
     result = cases.continue_from(previous, now, m, corrected, answers)
-    return Findings(result, _evidence(con, kept))
+    return Findings(result, _evidence(con, kept, close))
 
 
 def _corrected(
@@ -208,7 +240,8 @@ def _agreed_arrived(con: duckdb.DuckDBPyConnection, previous: pd.DataFrame, agre
         """
         select a.finding_id from f_asked as a
         inner join f_line as l on l.unit = a.unit and l.account = a.account and l.m >= a.first_m and not l.interim
-            and case when a.party <> '' then l.party = a.party when a.cp <> '' then l.cp = a.cp else true end
+            and case when a.party <> '' and l.party <> '' then l.party = a.party
+                when a.cp <> '' and l.cp <> '' then l.cp = a.cp else true end
         where round(l.kr / a.kr) <> 0 and abs(l.kr / a.kr / round(l.kr / a.kr) - 1) <= 0.12
         group by a.finding_id, a.due having sum(round(l.kr / a.kr)) >= a.due - 0.5
         """
@@ -217,7 +250,7 @@ def _agreed_arrived(con: duckdb.DuckDBPyConnection, previous: pd.DataFrame, agre
     return {ident for (ident,) in got}
 
 
-def _evidence(con: duckdb.DuckDBPyConnection, kept: list[tuple[Draft, set[str]]]) -> pd.DataFrame:
+def _evidence(con: duckdb.DuckDBPyConnection, kept: list[tuple[Draft, set[str]]], close: matching.Close) -> pd.DataFrame:
     """Return the ledger rows behind each finding of this close. For what is missing: the last posting of the series."""
     direct, earlier = [], []
     for d, _ in kept:
@@ -226,7 +259,8 @@ def _evidence(con: duckdb.DuckDBPyConnection, kept: list[tuple[Draft, set[str]]]
             if rid > 0:
                 direct.append((ident, rid, role))
             else:
-                earlier.append((ident, d.unit, d.account, d.key, d.party, d.cp, -rid))
+                series = str(close.fit.frame.series.iloc[d.i]) if d.i >= 0 else d.key
+                earlier.append((ident, d.unit, d.account, series, d.party, d.cp, -rid))
     con.register("f_direct", pd.DataFrame(direct, columns=["finding_id", "rid", "role"]).astype({"rid": "int64"}))
     con.register(
         "f_earlier",
@@ -243,10 +277,13 @@ def _evidence(con: duckdb.DuckDBPyConnection, kept: list[tuple[Draft, set[str]]]
                 and (l.fine = e.series or l.base = e.series or (e.party <> '' and l.party = e.party)
                     or (e.party = '' and l.cp = e.cp))
         )
-        select f.finding_id, l.load_id, l.source_file, l.source_row, f.role, l.amount
+        select f.finding_id, o.load_id, o.source_file, l.rid % 4294967296 as source_row, f.role, l.amount,
+            cast(l.m // 12 as varchar) || '-' || lpad(cast(l.m % 12 + 1 as varchar), 2, '0') as period, i.unit as unit_code,
+            i.account, l.voucher_series, l.voucher_number, l.voucher_date, l.txt as text
         from found as f
-        inner join f_load as o on f.rid // 4294967296 = o.load_no
-        inner join fct_ledger_line as l on o.load_id = l.load_id and f.rid % 4294967296 = l.source_row
+        inner join f_ledger_row as l on f.rid = l.rid
+        inner join f_load as o on l.load_no = o.load_no
+        inner join f_item as i on l.item_id = i.item_id
         order by 1, 5, 2, 4
         """
     ).df()
@@ -259,8 +296,9 @@ def replay(con: duckdb.DuckDBPyConnection, first: str, last: str, th: Thresholds
     """Run every close from `first` to `last` as it would have been run then, each continuing the one before."""
     previous: pd.DataFrame | None = None
     evidence: list[pd.DataFrame] = []
+    stage_rows(con)
     for m in range(cases.month_number(first), cases.month_number(last) + 1):
-        result = find(con, cases.month_name(m), th, previous=previous, **kwargs)  # type: ignore[arg-type]
+        result = find(con, cases.month_name(m), th, previous=previous, rows_staged=True, **kwargs)  # type: ignore[arg-type]
         previous = result.findings
         evidence.append(result.evidence)
     rows = pd.concat(evidence, ignore_index=True).drop_duplicates() if evidence else pd.DataFrame(columns=EVIDENCE_COLUMNS)

@@ -6,14 +6,17 @@ A close of month P sees the vouchers of months up to P that had been *delivered 
   replaces an earlier one does so from its own delivery on; before that, the rows of the replaced load are the ledger
   (`int_superseded_ledger_line`), also those that a correction has removed since.
 - **Registration dates** matter where a month came late, in a delivery of history: then only what was registered by the month's
-  release counts, or, without a release, within a month after its end. A month that was delivered in its own time is known by
-  the delivery itself.
+  release counts, or, where less than a year has such dates, within a month after its end. A month that was delivered in its own
+  time is known by the delivery itself.
 - **Releases** (`period_release`): the register's date; otherwise the first publication after the month, which is when the first
-  load that spoke for it was exported (the file's own date, or its newest registration date, or when it was taken in).
+  load that spoke for it was exported (the file's own date, or its newest registration date, or when it was taken in). Of months
+  that came later, in a delivery of history: ten days after the day by which nearly all of a month's rows are registered.
 
 Two things are read as they are now: outcomes that come from balances without vouchers, and registers (units, agreements), which
 carry validity dates of their own. The result of a close is kept (`run`), so a register that changes later does not change the
 closes before it.
+
+The rows of all closes that are computed in one run are staged once (`stage_rows`); a close says which of them were its ledger.
 
 What belongs here: which rows, and where they lie. What does not: what is made of them (`engine`).
 """
@@ -28,11 +31,19 @@ from pathlib import Path
 import duckdb
 
 from orchestration.errors import AvvikError, Text
+from orchestration.findings import engine
 from orchestration.periods import add_months, check_period
 
 LEDGER = "fct_ledger_line"
+#: What the database may hold in memory; what is more lies on disk meanwhile. The matrices of the series come on top.
+_MEMORY = "2GB"
+#: Lines under which one thread is quicker than several, since the statements are many and each is small.
+_FEW_LINES = 500_000
 #: Months of ledger before the first close.
 _HISTORY = 12
+#: The last day of a row's month, and the days after the usual last registration that nobody registers in any more.
+_MONTH_END = "last_day(cast(l.period || '-01' as date))"
+_AFTER_USUAL = 10
 #: The engine's name of a table: where a build may have it. Whatever is in the catalogue is used; the rest is absent.
 _PLACES = {
     "dim_unit": ("reporting", "marts", "dim_unit"),
@@ -53,6 +64,8 @@ def open_build(warehouse: Path, reporting: Path) -> Iterator[duckdb.DuckDBPyConn
         AvvikError: one of them is missing: there is no build.
     """
     with duckdb.connect() as connection:
+        spill = str(warehouse.parent / "findings.tmp").replace("'", "''")
+        connection.execute(f"set memory_limit = '{_MEMORY}'; set temp_directory = '{spill}'")
         for name, path in (("warehouse", warehouse), ("reporting", reporting)):
             if not path.exists():
                 raise AvvikError(
@@ -79,6 +92,12 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
     for name, place in _PLACES.items():
         if _exists(con, place):
             con.execute(f"create view {name} as from {'.'.join(place)}")
+    if _exists(con, _AMOUNTS):  # outcomes are the ledger's rows
+        con.execute(f"create view int_amount as from {'.'.join(_AMOUNTS)} where amount_type <> 'outcome'")
+    con.execute(
+        "create table known_balance as "  # noqa: S608 a constant
+        f"select distinct load_id, period from reporting.marts.{LEDGER} where outcome_from <> 'TRANS'"
+    )
     con.execute("create table period_release (period varchar, released_on date, is_stated boolean)")
     if _exists(con, _RELEASES):
         con.execute(
@@ -110,13 +129,26 @@ def prepare(con: duckdb.DuckDBPyConnection) -> None:
         from warehouse.core.int_ledger_version as v inner join known_export as e on v.load_id = e.load_id
         """
     )
+    # A month that came long afterwards, in a delivery of history, was released when its last rows had usually been registered.
     con.execute(
-        """
+        f"""
+        create table known_usual_release as
+        with lag as (
+            select l.period, quantile_disc(date_diff('day', {_MONTH_END}, l.registration_date), 0.995) as days
+            from reporting.marts.{LEDGER} as l where l.registration_date is not null group by l.period
+        )
+        select cast(round(greatest(median(days), 0)) as integer) + {_AFTER_USUAL} as days from lag having count(*) >= {_HISTORY}
+        """  # noqa: S608 constants
+    )
+    con.execute(
+        f"""
         insert into period_release
-        select period, max(exported_on), false from known_version
-        where delivery = first_delivery and period not in (select period from period_release)
-        group by period
-        """
+        select l.period, least(max(l.exported_on), max(case when l.first_delivery > strftime({_MONTH_END} + 1, '%Y-%m')
+            then {_MONTH_END} + usual.days end)), false
+        from known_version as l left join known_usual_release as usual on true
+        where l.delivery = l.first_delivery and l.period not in (select period from period_release)
+        group by l.period
+        """  # noqa: S608 constants
     )
 
 
@@ -148,9 +180,11 @@ def known_on(con: duckdb.DuckDBPyConnection, period: str) -> date | None:
         return None
     if row[0] <= add_months(period, 1):
         return row[1]
-    stated = con.execute("select released_on from period_release where period = ? and is_stated", [period]).fetchone()
+    released = con.execute(
+        "select released_on from period_release where period = ? and (is_stated or exists (from known_usual_release))", [period]
+    ).fetchone()
     following = add_months(period, 2)
-    return stated[0] if stated else date(int(following[:4]), int(following[5:]), 1) - timedelta(days=1)
+    return released[0] if released else date(int(following[:4]), int(following[5:]), 1) - timedelta(days=1)
 
 
 def versions(con: duckdb.DuckDBPyConnection, period: str) -> list[tuple[str, str]]:
@@ -178,64 +212,89 @@ def loads_until(con: duckdb.DuckDBPyConnection, period: str) -> list[str]:
 
 def ledger_as_of(con: duckdb.DuckDBPyConnection, period: str) -> str:
     """Return the SELECT of `fct_ledger_line` as the close of a month had it: months up to then, delivered and registered."""
-    check_period(period)
     until = known_on(con, period)
     registered = f"and (l.registration_date is null or l.registration_date <= date '{until}')" if until else ""
-    in_force = (
-        f"inner join known_version as v on l.load_id = v.load_id and l.period = v.period and v.known_from <= '{period}' "
-        f"and coalesce(v.known_until, '9999') > '{period}'"
+    return (
+        f"select l.* from ({_ledger_of(con, [period])}) as l inner join ({_in_force(period)}) as v "  # noqa: S608
+        f"on l.load_id = v.load_id and l.period = v.period where true {registered}"
     )
-    active = f"select l.* from reporting.marts.{LEDGER} as l {in_force} where l.period <= '{period}' {registered}"  # noqa: S608
-    balances = f"select l.* from reporting.marts.{LEDGER} as l where l.outcome_from <> 'TRANS' and l.period <= '{period}'"  # noqa: S608
+
+
+def _ledger_of(con: duckdb.DuckDBPyConnection, periods: list[str]) -> str:
+    """Return the SELECT of every ledger line that any of these closes had: what counts now, and what was replaced after them."""
+    last, listed = max(periods), ", ".join(f"('{check_period(period)}')" for period in periods)
     replaced = (
-        f"select l.* from warehouse.core.int_superseded_ledger_line as l {in_force} "  # noqa: S608
-        f"where not v.is_active and l.period <= '{period}' {registered}"
+        "select distinct v.load_id, v.period from known_version as v "  # noqa: S608 checked months
+        f"inner join (values {listed}) as c(close) on v.known_from <= c.close and v.known_until > c.close "
+        "where not v.is_active and v.period <= c.close"
     )
-    older = con.execute(
-        "select count(*) from known_version where not is_active and period <= ? and known_from <= ? and known_until > ?",
-        [period, period, period],
-    ).fetchone()
-    parts = [active, balances, *([replaced] if older and older[0] else [])]
-    return " union all by name ".join(parts)
+    active = f"select * from reporting.marts.{LEDGER} where period <= '{last}'"  # noqa: S608 a constant and a checked month
+    if con.execute(f"select count(*) from ({replaced}) as r").fetchone() == (0,):  # noqa: S608
+        return active
+    return (
+        f"{active} union all by name select l.* from warehouse.core.int_superseded_ledger_line as l "  # noqa: S608
+        f"inner join ({replaced}) as v on l.load_id = v.load_id and l.period = v.period"
+    )
+
+
+def _in_force(period: str) -> str:
+    """Return the SELECT of (load_id, period): the loads that are the ledger of each month at the close. Balances always are."""
+    check_period(period)
+    return (
+        "select load_id, period from known_version "  # noqa: S608
+        f"where period <= '{period}' and known_from <= '{period}' and coalesce(known_until, '9999') > '{period}' "
+        f"union select load_id, period from known_balance where period <= '{period}'"
+    )
+
+
+def stage_rows(con: duckdb.DuckDBPyConnection, periods: list[str]) -> None:
+    """Give the engine the ledger rows of these closes, once for all of them."""
+    con.execute(f"create or replace view {LEDGER} as {_ledger_of(con, periods)}")
+    lines = con.execute(f"select count(*) from reporting.marts.{LEDGER}").fetchone()  # noqa: S608 a constant
+    if lines and lines[0] < _FEW_LINES:
+        con.execute("set threads = 1")
+    engine.stage_rows(con)
 
 
 def set_close(con: duckdb.DuckDBPyConnection, period: str) -> None:
-    """Let `fct_ledger_line` and `int_amount` be what the close of a month knew."""
-    con.execute(f"create or replace view {LEDGER} as {ledger_as_of(con, period)}")
-    if _exists(con, _AMOUNTS):
-        con.execute(
-            f"create or replace view int_amount as select * from {'.'.join(_AMOUNTS)} where amount_type <> 'outcome' "  # noqa: S608
-            "union all by name select 'outcome' as amount_type, 'outcome' as version, period, fiscal_year, unit_code, account, "
-            f"report_line, activity, project, counterparty, amount, load_id, source_file, source_row from {LEDGER}"
-        )
+    """Let the ledger of the engine be what the close of a month knew. The day that it knew registrations of is `known_on`."""
+    con.execute(f"create or replace temp table ledger_version as {_in_force(period)}")
 
 
 def restated(con: duckdb.DuckDBPyConnection, before: str, period: str) -> duckdb.DuckDBPyRelation:
-    """Return month, unit and line whose outcome the close of `period` has otherwise than the close `before` had it."""
+    """Return month, unit and line whose outcome the close of `period` has otherwise than the close `before` had it.
+
+    Needs `stage_rows` of both closes.
+    """
+
+    def had(close: str, version: str) -> str:
+        until = known_on(con, close)
+        registered = f" and (r.registration_date is null or r.registration_date <= date '{until}')" if until else ""
+        return f"sum(case when {version}.period is not null{registered} then r.amount else 0 end)"
+
     return con.sql(
         f"""
-        with amount_before as (
-            select period, unit_code, report_line, sum(amount) as amount from ({ledger_as_of(con, before)}) as l
-            where report_line <> 'balance' group by period, unit_code, report_line
-        ), amount_after as (
-            select period, unit_code, report_line, sum(amount) as amount from ({ledger_as_of(con, period)}) as l
-            where report_line <> 'balance' and period <= '{check_period(before)}' group by period, unit_code, report_line
+        with named as (
+            select r.*, o.load_id, cast(r.m // 12 as varchar) || '-' || lpad(cast(r.m % 12 + 1 as varchar), 2, '0') as period
+            from f_ledger_row as r inner join f_load as o on r.load_no = o.load_no
+        ), compared as (
+            select r.period, i.unit as unit_code, i.line as report_line,
+                {had(before, "was")} as amount_before, {had(period, "is_now")} as amount_after
+            from named as r inner join f_item as i on r.item_id = i.item_id
+            left join ({_in_force(before)}) as was on r.load_id = was.load_id and r.period = was.period
+            left join ({_in_force(period)}) as is_now on r.load_id = is_now.load_id and r.period = is_now.period
+            where i.line not in ('balance', '') and r.period <= '{check_period(before)}'
+            group by r.period, i.unit, i.line
         )
-        select '{check_period(period)}' as report_period, coalesce(b.period, a.period) as period,
-            coalesce(b.unit_code, a.unit_code) as unit_code, coalesce(b.report_line, a.report_line) as report_line,
-            coalesce(b.amount, 0) as amount_before, coalesce(a.amount, 0) as amount_after,
-            coalesce(a.amount, 0) - coalesce(b.amount, 0) as change
-        from amount_before as b
-        full outer join amount_after as a
-            on b.period = a.period and b.unit_code = a.unit_code and b.report_line = a.report_line
-        where coalesce(a.amount, 0) <> coalesce(b.amount, 0)
-        order by 2, 3, 4
+        select '{check_period(period)}' as report_period, *, amount_after - amount_before as change
+        from compared where amount_before <> amount_after order by 2, 3, 4
         """  # noqa: S608
     )
 
 
 def blind_rules(con: duckdb.DuckDBPyConnection, period: str) -> dict[str, Text]:
-    """Return the rules that could not look at a close, or not with all that they use, and what they lack. Needs `set_close`."""
+    """Return the rules that could not look at a close, or not with all that they use, and what they lack."""
+    con.execute(f"create or replace view {LEDGER} as {ledger_as_of(con, period)}")
 
     def count(sql: str) -> int:
         row = con.execute(sql).fetchone()

@@ -32,6 +32,7 @@ class Close:
     final: np.ndarray
     deficits: pd.DataFrame
     explained: set[int] = field(default_factory=set)
+    taken: set[int] = field(default_factory=set)  # rows of the month that were expected, or that another one takes back
     agreement_of: dict[int, str] = field(default_factory=dict)  # series index: the agreement that it surely is
 
     @property
@@ -50,6 +51,7 @@ def prepare(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> Close:
     m0 = int(months.m.min()) if len(months) else m
     t = m - m0
     pos, neg, n, final = fitting.matrices(frame, months, m0, t)
+    del months  # millions of rows in a large ledger
     fit = fitting.fit_in_blocks(frame, pos, neg, n, m0, t)
     chosen = fitting.choose_grain(frame, fit.cadence, fit.multiple, pos.sum(axis=1))
     rows = con.execute("select * from f_line where m = ? order by rid", [m]).df()

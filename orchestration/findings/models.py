@@ -4,6 +4,8 @@ What belongs here: rendering a model as dbt would (`ref`, the macros) and runnin
 any SQL of a series or a signal, which has one place, `dbt_project/models/findings/`.
 
 Model `findings_<x>` becomes the temp table or view `f_<x>`; any other reference is a table of the connection by its own name.
+Models that read no parameter of a close, themselves or through others, say what the rows are: they are the same at every close,
+and are built once (`build_rows`); the others once for each close (`build_close`).
 """
 
 from __future__ import annotations
@@ -21,11 +23,9 @@ from orchestration.dbt_runner import project_dir
 
 _PREFIX = "findings_"
 #: What the engine states itself, of the close that it is asked for.
-PARAMETERS = frozenset({"findings_close", "findings_interim_prefix", "findings_release"})
+PARAMETERS = frozenset({"findings_close", "findings_interim_prefix", "findings_release", "findings_version"})
 #: Models of rows, which are read a month at a time and not written a second time.
 _VIEWS = frozenset({"findings_ledger", "findings_row", "findings_line", "findings_use"})
-#: What depends on nothing but itself, and is therefore kept from one close to the next in the same connection.
-_KEPT = frozenset({"findings_text"})
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _environment() -> jinja2.Environment:
 
 
 @cache
-def _render(name: str, incremental: bool) -> Model:
+def _render(name: str) -> Model:
     reads: set[str] = set()
 
     def ref(model: str) -> str:
@@ -72,28 +72,38 @@ def _render(name: str, incremental: bool) -> Model:
         return table_name(model)
 
     template = _environment().get_template(f"models/findings/{name}.sql")
-    sql = template.render(ref=ref, this=table_name(name), is_incremental=lambda: incremental)
-    return Model(name, sql, frozenset(reads - PARAMETERS))
+    return Model(name, template.render(ref=ref), frozenset(reads))
 
 
 @cache
 def models() -> tuple[str, ...]:
     """Return the models' names, each after what it reads, without the parameters."""
     names = {path.stem for path in (project_dir() / "models" / "findings").glob("*.sql")} - PARAMETERS
-    return tuple(TopologicalSorter({name: _render(name, False).reads for name in sorted(names)}).static_order())
+    order = TopologicalSorter({name: _render(name).reads - PARAMETERS for name in sorted(names)})
+    return tuple(order.static_order())
 
 
-def build(con: duckdb.DuckDBPyConnection) -> None:
-    """Build every model as a temp table of the connection, or as a view. Needs the tables of `PARAMETERS`.
-
-    Raises:
-        duckdb.Error: a table that the models read is missing.
-    """
-    there = {name for (name,) in con.execute("select table_name from duckdb_tables() where temporary").fetchall()}
+@cache
+def models_of_rows() -> frozenset[str]:
+    """Return the models that are the same at every close."""
+    out: set[str] = set()
     for name in models():
-        table = table_name(name)
-        if name in _KEPT and table in there:
-            con.execute(f"insert into {table} {_render(name, True).sql}")
-        else:
-            kind = "view" if name in _VIEWS else "table"
-            con.execute(f"create or replace temp {kind} {table} as {_render(name, False).sql}")
+        if _render(name).reads <= out:
+            out.add(name)
+    return frozenset(out)
+
+
+def build_rows(con: duckdb.DuckDBPyConnection) -> None:
+    """Build the models of the rows. Needs `fct_ledger_line`."""
+    _build(con, [name for name in models() if name in models_of_rows()])
+
+
+def build_close(con: duckdb.DuckDBPyConnection) -> None:
+    """Build the models of one close. Needs those of the rows and the tables of `PARAMETERS`."""
+    _build(con, [name for name in models() if name not in models_of_rows()])
+
+
+def _build(con: duckdb.DuckDBPyConnection, names: list[str]) -> None:
+    for name in names:
+        kind = "view" if name in _VIEWS else "table"
+        con.execute(f"create or replace temp {kind} {table_name(name)} as {_render(name).sql}")

@@ -46,9 +46,12 @@ def _plain(value: object) -> str:
     return re.sub(r"[^0-9a-zåäöé]", "", str(value or "").lower())
 
 
+def _words(text: str) -> list[str]:
+    return re.sub(r"[^a-zåäöé ]", " ", str(text).lower()).split()
+
+
 def _first_word(text: str) -> str:
-    words = re.sub(r"[^a-zåäöé ]", " ", str(text).lower()).split()
-    return words[0] if words else ""
+    return next(iter(_words(text)), "")
 
 
 def read(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
@@ -123,9 +126,11 @@ def match(agreements: pd.DataFrame, due: pd.DataFrame, refs: pd.DataFrame, m: in
     # Another party is told from a register with other identities than the ledger by being known to the ledger.
     other_party = (pair.party_s != "") & ~same_party & named.isin(set(due.party.map(_plain)) - {""})
     stem = pair.stem_of.fillna("")
+    # A ledger without a field for the party writes its name before what it is for.
     words = np.array(
-        [_first_word(t) != "" and _first_word(t) == _first_word(s) for t, s in zip(pair.text, stem, strict=True)], dtype=bool
+        [_first_word(t) != "" and _first_word(t) in _words(s) for t, s in zip(pair.text, stem, strict=True)], dtype=bool
     )
+    nameless = (pair.party_s == "") & ((pair.cp_s == "") | (pair.cp == pair.cp_s)) & words
     # Internal agreements name no party: unit, account and amount must do.
     alone = (pair.party == "") & (pair.ref == "") & near
     score = (
@@ -139,7 +144,7 @@ def match(agreements: pd.DataFrame, due: pd.DataFrame, refs: pd.DataFrame, m: in
         - 5 * other_party
     )
     # The same words, amount and cadence under another name: carried by a successor, but not known to be this agreement.
-    sure = (score >= 4) & (same_ref | same_party | near) & ((named == "") | same_party | same_ref)
+    sure = (score >= 4) & (same_ref | same_party | near) & ((named == "") | same_party | same_ref | (nameless & near))
     carried = near & (words | in_parts | (score >= 4)) & (pair.from_m <= m)
     pair = pair.assign(score=score, sure=sure, gap=np.log(ratio).abs(), live=(pair.to_m >= m).astype(int))
     pair = pair[sure | carried]

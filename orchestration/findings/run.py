@@ -27,7 +27,7 @@ from expectations.rules import Thresholds, thresholds
 from orchestration.errors import Text
 from orchestration.files import replacing
 from orchestration.findings import answers as said
-from orchestration.findings import known
+from orchestration.findings import engine, known
 from orchestration.periods import add_months
 from orchestration.publish import SCHEMA, Mart, finished_build, reporting_path, warehouse_path, write_table
 from orchestration.settings import Settings
@@ -44,7 +44,6 @@ _TOLD_ONCE = ("PER-10",)
 _WITHIN_YEAR = ("PER-02", "PER-04", "PER-05")
 #: Closes of the new fiscal year in which the old year's accounts are still being made up.
 _YEAR_END_MONTHS = 2
-_EVIDENCE_COLUMNS = ["finding_id", "load_id", "source_file", "source_row", "role", "amount"]
 
 
 @dataclass
@@ -104,6 +103,8 @@ def compute(settings: Settings, manifest: Mapping[str, Any], version: str, progr
                 if progress:
                     progress(str(Text(sv=f"fynd {period}", en=f"findings {period}")), number, len(closes))
                 before = closes[number - 1] if number else None
+                if not result.computed:
+                    known.stage_rows(con, closes[max(0, number - 1) :])
                 frames = _close(con, settings, th, period, before, previous, answers)
                 _keep(con, settings, period, rests_on, frames, specs)
                 result.computed.append(period)
@@ -114,7 +115,6 @@ def compute(settings: Settings, manifest: Mapping[str, Any], version: str, progr
         if progress:
             progress(str(Text(sv="fynd", en="findings")), len(closes), len(closes))
         if closes:
-            known.set_close(con, closes[-1])
             result.blind = known.blind_rules(con, closes[-1])
     _forget(settings, closes)
     with duckdb.connect(str(reporting_path(settings))) as con:
@@ -135,8 +135,6 @@ def _close(
     answers: list[said.Answer],
 ) -> dict[str, pd.DataFrame]:
     """Run one close and return its three tables without `report_period`."""
-    from orchestration.findings import engine
-
     known.set_close(con, period)
     found = engine.find(
         con,
@@ -145,6 +143,7 @@ def _close(
         previous=previous[FINDINGS] if previous else None,
         known_on=known.known_on(con, period),
         fiscal_year_start=settings.fiscal_year_start,
+        rows_staged=True,
     )
     findings = _still_matters(found.findings, period, settings.fiscal_year_start)
     evidence = found.evidence
@@ -153,7 +152,7 @@ def _close(
         earlier = previous[EVIDENCE]
         carried = earlier.finding_id.isin(findings.finding_id) & ~earlier.finding_id.isin(evidence.finding_id)
         evidence = (
-            pd.concat([evidence, earlier.loc[carried, _EVIDENCE_COLUMNS]], ignore_index=True) if carried.any() else evidence
+            pd.concat([evidence, earlier.loc[carried, engine.EVIDENCE_COLUMNS]], ignore_index=True) if carried.any() else evidence
         )
     if before:
         restated = known.restated(con, before, period).df()
@@ -193,7 +192,6 @@ def _code() -> str:
     digest = hashlib.sha256()
     for package, pattern in (
         ("orchestration.findings", "*.py"),
-        ("orchestration.findings", "sql/*.sql"),
         ("expectations", "rules.py"),
     ):
         root = Path(str(resources.files(package)))

@@ -82,11 +82,12 @@ def matrices(frame: pd.DataFrame, months: pd.DataFrame, m0: int, t: int) -> tupl
 
 
 def _median_posted(pos: np.ndarray) -> np.ndarray:
-    values = np.where(pos > 0, pos, np.nan)
-    with np.errstate(all="ignore"):
-        out = np.full(len(values), np.nan)
-        some = (pos > 0).any(axis=1)
-        out[some] = np.nanmedian(values[some], axis=1)
+    out = np.full(len(pos), np.nan)
+    for start in range(0, len(pos), _BLOCK):
+        part = pos[start : start + _BLOCK]
+        some = np.flatnonzero((part > 0).any(axis=1))
+        with np.errstate(all="ignore"):
+            out[start + some] = np.nanmedian(np.where(part[some] > 0, part[some], np.nan), axis=1)
     return out
 
 
@@ -155,41 +156,10 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
     slots = (slot_all[:, past]).sum(axis=1)
     hits = (slot_all & posted)[:, past].sum(axis=1)
 
-    # Price: median of the last three or of the last nine, or last years' same month times the growth since: what predicted best.
-    value = np.where(pos - neg > 0.2 * np.nan_to_num(typical)[:, None], pos - neg, pos)
-    last = np.full((size, 9), np.nan)
-    level = np.full((size, t + 1), np.nan)
-    flat, long, seasonal = (np.full((size, t + 1), np.nan) for _ in range(3))
-    for j in range(t + 1):
-        count = (~np.isnan(last[:, :3])).sum(axis=1)
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a series that has not begun has no median
-            level[:, j] = np.where(count == 3, np.sort(last[:, :3], axis=1)[:, 1], last[:, 0])
-            nine = ~np.isnan(last[:, 8])
-            long[nine, j] = np.median(last[nine], axis=1)
-            flat[:, j] = np.where(c_safe >= 6, last[:, 0], level[:, j])
-            earlier = [
-                np.where(posted[:, j - k], np.log(value[:, j - k] * level[:, j] / level[:, j - k]), np.nan)
-                for k in (12, 24, 36)
-                if j >= k
-            ]
-            if earlier:
-                seasonal[:, j] = np.exp(np.nanmean(earlier, axis=0))
-        hit = posted[:, j]
-        last[hit] = np.column_stack([value[hit, j], last[hit, :8]])
-    recent = slice(max(0, t - 18), t)
-    with np.errstate(all="ignore"):
-        (s_flat, k_flat), (s_long, k_long), (s_seas, k_seas) = (
-            _mad(np.where(posted[:, recent], np.log(value[:, recent] / guess[:, recent]), np.nan))
-            for guess in (flat, long, seasonal)
-        )
-    use_season = (k_seas >= 6) & (s_seas < 0.7 * s_flat) & ~np.isnan(seasonal[:, t])
-    use_long = ~use_season & (k_long >= 9) & (s_flat > 0.03) & (s_long < s_flat) & ~np.isnan(long[:, t])
-    expected = np.select([use_season, use_long], [seasonal[:, t], long[:, t]], flat[:, t])
-    scale = np.select([use_season, use_long], [s_seas, s_long], s_flat)
-    local = np.select([use_season[:, None], use_long[:, None]], [seasonal, long], flat)
-    known = np.select([use_season, use_long], [k_seas, k_long], k_flat)
-    scale = np.where(known == 0, 0.3, np.where(known == 1, 2 * scale, scale))
+    # A price only where there is a rhythm: most series of a large ledger have none.
+    expected, scale, local = np.full(size, np.nan), np.full(size, np.nan), np.zeros((size, t + 1))
+    some = np.flatnonzero(regular)
+    expected[some], scale[some], local[some] = _price(pos[some], neg[some], posted[some], typical[some], cadence[some], t)
     # Chance makes short rhythms. Either the amounts agree, or the rhythm has held for long.
     steady = np.where(slots > 0, hits / np.maximum(slots, 1), 0.0)
     weak = (hits < np.where(cadence == 1, 9, 5)) | (steady < np.where(hits >= 20, 0.75, 0.85))
@@ -219,22 +189,66 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
         hits,
         history,
         multiple,
-        np.where(np.isnan(local) | (local <= 0), np.nan_to_num(expected)[:, None], local),
+        local,
     )
+
+
+def _price(
+    pos: np.ndarray, neg: np.ndarray, posted: np.ndarray, typical: np.ndarray, cadence: np.ndarray, t: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return what regular series are expected to cost at column t, the scale of the residual, and what each column expected.
+
+    The median of the last three or of the last nine, or last years' same month times the growth since: what predicted best.
+    """
+    size = len(pos)
+    value = np.where(pos - neg > 0.2 * np.nan_to_num(typical)[:, None], pos - neg, pos)
+    last = np.full((size, 9), np.nan)
+    level = np.full((size, t + 1), np.nan)
+    flat, long, seasonal = (np.full((size, t + 1), np.nan) for _ in range(3))
+    for j in range(t + 1):
+        count = (~np.isnan(last[:, :3])).sum(axis=1)
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a series that has not begun has no median
+            level[:, j] = np.where(count == 3, np.sort(last[:, :3], axis=1)[:, 1], last[:, 0])
+            nine = ~np.isnan(last[:, 8])
+            long[nine, j] = np.median(last[nine], axis=1)
+            flat[:, j] = np.where(cadence >= 6, last[:, 0], level[:, j])
+            earlier = [
+                np.where(posted[:, j - k], np.log(value[:, j - k] * level[:, j] / level[:, j - k]), np.nan)
+                for k in (12, 24, 36)
+                if j >= k
+            ]
+            if earlier:
+                seasonal[:, j] = np.exp(np.nanmean(earlier, axis=0))
+        hit = posted[:, j]
+        last[hit] = np.column_stack([value[hit, j], last[hit, :8]])
+    recent = slice(max(0, t - 18), t)
+    with np.errstate(all="ignore"):
+        (s_flat, k_flat), (s_long, k_long), (s_seas, k_seas) = (
+            _mad(np.where(posted[:, recent], np.log(value[:, recent] / guess[:, recent]), np.nan))
+            for guess in (flat, long, seasonal)
+        )
+    use_season = (k_seas >= 6) & (s_seas < 0.7 * s_flat) & ~np.isnan(seasonal[:, t])
+    use_long = ~use_season & (k_long >= 9) & (s_flat > 0.03) & (s_long < s_flat) & ~np.isnan(long[:, t])
+    expected = np.select([use_season, use_long], [seasonal[:, t], long[:, t]], flat[:, t])
+    scale = np.select([use_season, use_long], [s_seas, s_long], s_flat)
+    local = np.select([use_season[:, None], use_long[:, None]], [seasonal, long], flat)
+    known = np.select([use_season, use_long], [k_seas, k_long], k_flat)
+    scale = np.where(known == 0, 0.3, np.where(known == 1, 2 * scale, scale))
+    return expected, scale, np.where(np.isnan(local) | (local <= 0), np.nan_to_num(expected)[:, None], local)
 
 
 def fit_in_blocks(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0: int, t: int) -> Fit:
     """Return the same as `fit`, in bounded memory: a series depends on no other."""
     if len(frame) <= _BLOCK:
         return fit(frame, pos, neg, n, m0, t)
-    parts = []
+    whole: dict[str, np.ndarray] = {}
     for start in range(0, len(frame), _BLOCK):
         part = slice(start, start + _BLOCK)
-        parts.append(fit(frame.iloc[part], pos[part], neg[part], n[part], m0, t))
-    whole = {
-        name: np.concatenate([getattr(part, name) for part in parts])
-        for name in ("cadence", "phase", "due", "expected", "scale", "slots", "hits", "history", "multiple", "local")
-    }
+        fitted = fit(frame.iloc[part], pos[part], neg[part], n[part], m0, t)
+        for name in ("cadence", "phase", "due", "expected", "scale", "slots", "hits", "history", "multiple", "local"):
+            got = getattr(fitted, name)
+            whole.setdefault(name, np.empty((len(frame), *got.shape[1:]), got.dtype))[part] = got
     return Fit(frame=frame, pos=pos, neg=neg, n=n, t=t, m0=m0, **whole)
 
 

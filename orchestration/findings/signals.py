@@ -13,27 +13,11 @@ import numpy as np
 import pandas as pd
 
 from orchestration.findings import matching, register
+from orchestration.findings.cases import month_name
 from orchestration.findings.draft import Draft
 
-MONTHS_SV = [
-    "januari",
-    "februari",
-    "mars",
-    "april",
-    "maj",
-    "juni",
-    "juli",
-    "augusti",
-    "september",
-    "oktober",
-    "november",
-    "december",
-]
-
-
-def month_name(m: int) -> str:
-    """Return 'YYYY-MM' of a month number."""
-    return f"{m // 12}-{m % 12 + 1:02d}"
+#: Spread (standard deviation of the logarithm) under which an amount is fixed, and the proposed entry exact.
+_FIXED = 0.015
 
 
 def recurring(
@@ -56,6 +40,7 @@ def recurring(
     expected, left = matching.consume(close)
     expected = expected.merge(refs, on="sid", how="left")
     left = matching.cancel_pairs(left)
+    close.taken = set(close.rows.rid) - set(left.rid)
 
     out: list[Draft] = []
     wanted = expected[expected.state.isin(["missing", "flipped"])].copy()
@@ -67,7 +52,13 @@ def recurring(
     wanted = matching.explain(close, wanted, left)
     used = set(wanted.row_id[wanted.row_id >= 0])
     close.explained |= used
-    out += _missing(close, wanted[wanted.why == ""], agreements, ended_units, told, fiscal_first, base=matching.base_rate(close))
+    wanted, at_once = _taken_at_once(close, wanted, left, fiscal_first)
+    out += at_once
+    open_ = wanted[wanted.why == ""]
+    asked, silent = _fell_silent(close, open_[~open_.unit.isin(ended_units)])
+    out += asked
+    open_ = open_[~open_.i.isin(silent)]
+    out += _missing(close, open_, agreements, ended_units, told, fiscal_first, base=matching.base_rate(close))
     out += _over(close, expected, left[~left.rid.isin(close.explained)], fiscal_first, told)
     return out
 
@@ -90,7 +81,7 @@ def _register_only(
     if due.empty:
         return wanted
     if (due.other_unit != "").any():
-        code = _code_of_unit(con).to_dict()
+        code = code_of_unit(con).to_dict()
         named = pd.Series([code.get(unit, "") for unit in due.other_unit], index=due.index)
         due["cp"] = due.cp.where(due.other_unit == "", named)
     rows = con.execute(
@@ -171,7 +162,7 @@ def _register_only(
     return pd.concat([wanted, extra], ignore_index=True)
 
 
-def _code_of_unit(con: duckdb.DuckDBPyConnection) -> pd.Series:
+def code_of_unit(con: duckdb.DuckDBPyConnection) -> pd.Series:
     """Return the counterparty code by which the others name each unit, as internal trade has it in the last month they did."""
     return (
         con.execute(
@@ -238,7 +229,9 @@ def _signs(close: matching.Close, wanted: pd.DataFrame, left: pd.DataFrame) -> t
     lagging = close.deficits
     for x in both.itertuples():
         if x.kind == "sign" and x.scale < 0.1 and x.i in lagging.index and lagging.lacking[x.i] < -0.7:
-            continue  # a credit of something booked twice before
+            booked = (close.fit.pos - close.fit.neg)[int(x.i), max(0, close.t - 5) : close.t].sum() / x.expected
+            if booked > (close.fit.history[int(x.i), max(0, close.t - 5) : close.t] != 0).sum() + 0.7:
+                continue  # a credit of something booked twice in the last months
         amount = float(x.expected * x.dir)
         cp_r = x.cp or x.cp_r
         drafts.append(
@@ -261,9 +254,6 @@ def _signs(close: matching.Close, wanted: pd.DataFrame, left: pd.DataFrame) -> t
                 "Posten har omvänt tecken mot det som brukar bokföras"
                 if x.kind == "sign"
                 else f"Posten hör hemma på konto {x.account}, inte {x.account_r}",
-                "The item has the opposite sign of what is usually booked"
-                if x.kind == "sign"
-                else f"The item belongs on account {x.account}, not {x.account_r}",
                 other_unit="",
                 expected_m=m,
                 evidence=[(int(x.rid), "booked")],
@@ -273,6 +263,68 @@ def _signs(close: matching.Close, wanted: pd.DataFrame, left: pd.DataFrame) -> t
         )
     done = set(both.w)
     return wanted[~wanted.index.isin(done)], left[~left.rid.isin(set(both.rid))], drafts
+
+
+def _taken_at_once(
+    close: matching.Close, wanted: pd.DataFrame, left: pd.DataFrame, fiscal_first: int
+) -> tuple[pd.DataFrame, list[Draft]]:
+    """PER-05: what the unit has spread over the months by an interim account is booked whole, and its month's share is missing.
+
+    Returns what is still wanted, and the drafts. The months after the one that was told are explained by the same posting.
+    """
+    m, th = close.m, close.th
+    drafts: list[Draft] = []
+    spread = wanted[(wanted.why == "") & (wanted.i >= 0)]
+    spread = spread[close.fit.frame.interim.to_numpy(dtype=bool)[spread.i.to_numpy(dtype=int)]]
+    if spread.empty:
+        return wanted, drafts
+    asked = spread[["i", "unit", "account", "party", "stem_of", "dir", "expected", "last_m"]].reset_index(names="w")
+    close.con.register("f_asked", asked)
+    whole = close.con.execute(
+        """
+        select a.w, l.rid, l.m, l.kr, l.cp, l.party from f_asked as a
+        inner join f_line as l on a.unit = l.unit and a.account = l.account and l.m > a.last_m and not l.interim
+            and ((a.party <> '' and l.party = a.party) or (l.stem <> '' and l.stem = a.stem_of))
+        where l.kr * a.dir between 2.5 * a.expected and 13.5 * a.expected
+        order by a.w, l.m, l.rid
+        """
+    ).df()
+    close.con.unregister("f_asked")
+    for x in whole.drop_duplicates("w").itertuples():
+        s = wanted.loc[x.w]
+        wanted.loc[x.w, "why"] = "taken at once"
+        if x.m < m or x.rid not in set(left.rid):
+            continue
+        close.explained.add(int(x.rid))
+        k = round(float(x.kr) * s["dir"] / s.expected)
+        later = float(x.kr) * (k - 1) / k
+        next_year = float(x.kr) * max(0, k - (fiscal_first + 12 - m)) / k
+        accounts = (th.prepaid_cost_account, s.account) if s["dir"] < 0 else (s.account, th.prepaid_income_account)
+        drafts.append(
+            Draft(
+                "PER-05",
+                "fel",
+                str(s.series),
+                f"{m}",
+                s.unit,
+                s.line,
+                s.account,
+                x.cp or s.cp,
+                x.party or s.party,
+                [m],
+                float(x.kr) - later,
+                float(x.kr),
+                -later,
+                -next_year,
+                0.93,
+                f"Ungefär {k} månader är tagna på en gång i {month_name(m)}; tidigare fördelades de över månaderna",
+                expected_m=m,
+                evidence=[(int(x.rid), "booked")],
+                i=int(s.i),
+                proposal=(*accounts, round(abs(later), 2), m + 1),
+            )
+        )
+    return wanted, drafts
 
 
 def _missing(
@@ -310,8 +362,10 @@ def _missing(
             near = [p for p in (price, price * share) if p > 0 and abs(np.log(p / expected)) < 2 * x.scale]
             agreed = near[0] if near else expected
         run, last_j, known = 1, None, False
-        if x.unit in ended_units or by_unit.get(x.unit, 0) >= max(4, 0.6 * due_by_unit.get(x.unit, 0)):
-            continue  # the unit has closed or moved whole
+        if x.unit in ended_units:
+            continue  # the unit has closed
+        if by_unit.get(x.unit, 0) >= max(4, 0.6 * due_by_unit.get(x.unit, 0)):
+            continue  # the unit has closed or moved whole: `_fell_silent` asks once
         if agreement is not None and agreement.to_m < m:
             same = agreements[
                 (agreements.unit == x.unit)
@@ -351,11 +405,16 @@ def _missing(
                 if close.final[i, last_j]:
                     continue  # the last invoice said so
                 ratio_last = (fit.pos[i, last_j] - fit.neg[i, last_j]) / max(expected, 1)
-                if x.scale < 0.06 and 0.08 < ratio_last < 0.88 and agreement is None:
+                if x.scale < 0.06 and 0.08 < ratio_last < 1 - max(0.12, 4 * x.scale) and agreement is None:
                     continue  # a part of the usual amount: a final invoice
                 ahead = (fit.pos[i, last_j] - fit.neg[i, last_j]) / max(expected, 1)
-                if ahead >= run + 0.7 and x.cadence <= 2:
+                # Bills of their own filled the hole before; one bill of several months may be the new way of billing.
+                before = int(posted[-2]) if len(posted) > 1 and fit.n[i, last_j] > 1 else last_j
+                caught_up = int((fit.history[i, before:last_j] == -1).sum())
+                if ahead - caught_up >= run + 0.7 and x.cadence <= 2:
                     continue  # the last posting covered this month as well: quarterly in advance, or booked early
+                if x.cadence == 1 and agreement is None and t - last_j < _slower(fit.pos[i, :t] - fit.neg[i, :t], posted):
+                    continue  # billing has become slower, and the last bill is not used up
             known = x.series in told or (agreement is not None and str(agreement.agreement_id) in told)
             if agreement is None and not known and (x.unit, x.account, x.cp) in out_of_budget:
                 continue  # the year's budget says that it has ended
@@ -415,10 +474,9 @@ def _missing(
         ]
         key = str(agreement.agreement_id) if agreement is not None else x.series
         other = str(agreement.other_unit) if agreement is not None else ""
-        source = (
-            "avtalet" if agreement is not None else f"{hits} tidigare bokningar",
-            "the agreement" if agreement is not None else f"{hits} earlier postings",
-        )
+        source = "avtalet" if agreement is not None else f"{hits} tidigare bokningar"
+        varies = agreement is None or agreed == float(x.expected)
+        estimate = _estimate(expected * len(months), float(x.scale)) if varies else ""
         evidence = []
         if i >= 0 and last_j is not None:
             evidence = [(-(close.m0 + last_j), "earlier")]  # resolved to rows by the engine
@@ -431,8 +489,8 @@ def _missing(
                 x.unit,
                 x.line,
                 x.account,
-                x.cp,
-                x.party,
+                x.cp or (agreement.cp if agreement is not None else ""),
+                x.party or (agreement.party if agreement is not None else ""),
                 months,
                 amount * len(months),
                 0.0,
@@ -440,8 +498,7 @@ def _missing(
                 # Asserted: it will come, and what it holds of earlier years is this year's one-off.
                 amount * sum(mm < fiscal_first for mm in months) if tier == "fel" else amount,
                 round(float(chance), 2),
-                f"{month_name(m)}: väntat belopp enligt {source[0]} är varken bokfört eller upplupet",
-                f"{month_name(m)}: the amount expected from {source[1]} is neither booked nor accrued",
+                f"{month_name(m)}: väntat belopp enligt {source} är varken bokfört eller upplupet{estimate}",
                 other_unit=other,
                 agreement=str(agreement.agreement_id) if agreement is not None else "",
                 expected_m=m,
@@ -451,6 +508,77 @@ def _missing(
             )
         )
     return out
+
+
+def _fell_silent(close: matching.Close, open_: pd.DataFrame) -> tuple[list[Draft], set[int]]:
+    """Ask once where so much falls silent in one month that it has one cause: a unit that ended or moved, a delivery with holes.
+
+    Returns the drafts, and the series that they speak for.
+    """
+    m, t, fit = close.m, close.t, close.fit
+    i = open_.i.to_numpy(dtype=int)
+    due = close.due[close.due.due]
+    # Fell silent now: every slot of the last year but this month's was filled.
+    fresh = open_[(i >= 0) & (fit.history[i, max(0, t - 12) : t] != -1).all(axis=1) & (fit.hits[i] >= 3)]
+    if len(fresh) >= max(10, 0.25 * len(due)):
+        return [
+            _silence(
+                close, fresh, "", f"{month_name(m)}: {len(fresh)} av {len(due)} väntade poster saknas, är leveransen fullständig?"
+            )
+        ], set(fresh.i)
+    drafts: list[Draft] = []
+    silent: set[int] = set()
+    size = due.groupby("unit").size()
+    for unit, part in fresh.groupby("unit"):
+        if len(part) >= max(4, 0.6 * size.get(unit, 0)):
+            asked = (
+                f"{len(part)} av {size.get(unit, 0)} väntade poster upphörde samtidigt: har verksamheten upphört eller flyttat?"
+            )
+            drafts.append(_silence(close, part, str(unit), f"{month_name(m)}: {asked}"))
+            silent |= set(part.i)
+    return drafts, silent
+
+
+def _silence(close: matching.Close, part: pd.DataFrame, unit: str, why: str) -> Draft:
+    """Return the one question about all of the series in `part`."""
+    m = close.m
+    amount = float((part.expected * part["dir"]).sum())
+    lines = part.line.unique()
+    close.con.register("f_asked", part[["unit", "series"]])
+    rows = close.con.execute(
+        "select max(l.rid) from f_asked as a inner join f_line as l on a.unit = l.unit and a.series in (l.fine, l.base) "
+        "where l.m < ? and l.m >= ? - 12 group by a.unit, a.series",
+        [m, m],
+    ).fetchall()
+    close.con.unregister("f_asked")
+    return Draft(
+        _rule_for(1 if amount > 0 else -1),
+        "fråga",
+        f"{unit}|alla",
+        f"{m}",
+        unit,
+        str(lines[0]) if len(lines) == 1 else "",
+        "",
+        "",
+        "",
+        [m],
+        amount,
+        0.0,
+        amount,
+        0.0,
+        0.5,
+        why,
+        expected_m=m,
+        evidence=[(int(rid), "earlier") for (rid,) in rows],
+    )
+
+
+def _estimate(amount: float, scale: float) -> str:
+    """Return what to say of an amount that varies: nine times of ten it has been within these limits. Nothing of a fixed one."""
+    if scale < _FIXED:
+        return ""
+    low, high = (f"{amount * float(np.exp(side * 1.645 * scale)):,.0f}".replace(",", " ") for side in (-1, 1))
+    return f"; beloppet är uppskattat, {low}–{high} kr"
 
 
 def _out_of_budget(con: duckdb.DuckDBPyConnection, fiscal_first: int) -> set[tuple[str, str, str]]:
@@ -596,18 +724,20 @@ def _over(
                 (sf is not None and sf <= months[-1]) or (rows.voucher_date.notna().any() and _m(rows.voucher_date.min()) < m)
             )
             rule = "PER-05" if late and dated and not prior else "PER-02"
-            # Three months in one at the end of a quarter may be a new way of billing: asked the first time, known the second.
-            quarterly = rows is None and x.cadence == 1 and not prior and len(months) == 2 and round(k) == 2 and m % 3 == 2
+            # Three months in one bill may be a new way of billing: asked the first time, known the second.
+            three = rows is None and x.cadence == 1 and len(months) == 2 and round(k) == 2
+            quarterly = three and not prior and m % 3 == 2
             silent = t - 1 - int(np.flatnonzero(fit.history[i, :t] == 1)[-1]) if (fit.history[i, :t] == 1).any() else 0
             covers = rows is None and sf is not None and st is not None and st - sf == silent > 0 and st >= m - 1
             if covers and mine.txt.str.contains(r"\b(?:kv|kvartal|q|tertial|halvår) ?[.]?[1-4]?\b", regex=True).any():
                 quarterly = True  # it says that it is the bill of a quarter, and just as long was it silent
-            if quarterly and x.series in told:
+            if quarterly and (x.series in told or close.agreement_of.get(i) in told):
                 continue  # the question has been put already, and this closes it
+            asked = quarterly or three
             out.append(
                 Draft(
                     rule,
-                    "fråga" if quarterly else "fel",
+                    "fråga" if asked else "fel",
                     x.series,
                     f"{months[0]}",
                     x.unit,
@@ -620,9 +750,8 @@ def _over(
                     sign * (own or 0.0) + (sign * float(rows.along.sum()) if rows is not None else 0.0),
                     -sign * extra * len(prior) / max(1, len(months)),  # the year to date holds the year's own months rightly
                     -sign * extra * len(prior) / max(1, len(months)),
-                    0.5 if quarterly else 0.95,
+                    0.5 if asked else 0.95,
                     f"{len(months)} tidigare månad(er) bokförd(a) i {month_name(m)}" + (", därav föregående år" if prior else ""),
-                    f"{len(months)} earlier month(s) booked in {month_name(m)}" + (", of which last year" if prior else ""),
                     **common,
                 )
             )
@@ -633,6 +762,8 @@ def _over(
             near_whole = abs(k - round(k)) < 0.12 and round(k) >= 1
             if x.scale > 0.1 or not near_whole:
                 continue
+            if _same_advance(close, i, k):
+                continue  # the second bill in advance of as many months: asked about the first time
             if st is not None and st >= m + round(k) - 1:
                 continue  # it says that it covers the months to come
             if round(k) + 1 in (2, 3, 4, 6, 12) and sf is not None and st is not None and st - sf + 1 == round(k) + 1 and st >= m:
@@ -656,7 +787,6 @@ def _over(
                     -sign * extra,
                     0.9 if earlier else 0.5,
                     f"{round(k) + 1} gånger det vanliga beloppet i {month_name(m)}",
-                    f"{round(k) + 1} times the usual amount in {month_name(m)}",
                     **common,
                 )
             )
@@ -715,7 +845,6 @@ def _over(
                             0.0,
                             0.6,
                             f"Avser {month_name(int(said_r))}",
-                            f"Is for {month_name(int(said_r))}",
                             **{**common, "evidence": [(int(r.rid), "booked")]},
                         )
                     )
@@ -750,7 +879,6 @@ def _over(
                     -float(r.kr),
                     0.95 if tier == "fel" else 0.6,
                     f"Två bokningar i {month_name(m)} där det brukar vara en",
-                    f"Two postings in {month_name(m)} where there used to be one",
                     **{**common, "evidence": [(int(r.rid), "double"), (int(b.rid), "first")]},
                     proposal=(x.account, "", round(abs(float(r.kr)), 2), 0),
                 )
@@ -780,6 +908,32 @@ def _same_rhythm(close: matching.Close, i: int, k: float) -> bool:
     gap_now, gap_before = t - posted[-1], posted[-1] - posted[-2]
     size = (fit.pos[i, posted[-1]] - fit.neg[i, posted[-1]]) / max(fit.expected[i], 1.0)
     return bool(gap_now == gap_before > fit.cadence[i] and abs(size - (k + 1)) < max(0.35, 0.35 * (k + 1)))
+
+
+def _same_advance(close: matching.Close, i: int, k: float) -> bool:
+    """Return whether the posting before this one was as large, and has been used up by the months of silence since."""
+    fit, t = close.fit, close.t
+    posted = np.flatnonzero(fit.pos[i, :t] > 0.2 * fit.expected[i])
+    if not len(posted):
+        return False
+    gap = t - int(posted[-1])
+    size = (fit.pos[i, posted[-1]] - fit.neg[i, posted[-1]]) / max(fit.expected[i], 1.0)
+    return bool(gap > fit.cadence[i] and abs(size - gap) < 0.3 * gap and abs(k + 1 - gap) < 0.3 * gap)
+
+
+def _slower(amount: np.ndarray, posted: np.ndarray) -> int:
+    """Return the months that a bill of a series has come to cover: its last two postings lie far apart and are as much larger.
+
+    1 where nothing says that billing has become slower than monthly.
+    """
+    if len(posted) < 8:
+        return 1
+    gap = int(posted[-1] - posted[-2])
+    steps = np.diff(posted[:-1])
+    before = posted[:-1][np.concatenate([[True], steps == 1])][-8:]
+    usual = float(np.median(amount[before]))
+    size = amount[posted[-2:]] / usual if usual > 0 else np.zeros(2)
+    return gap if gap > 1 and (np.abs(size - gap) < 0.3 * gap).all() else 1
 
 
 def _explained_then(close: matching.Close, due: pd.DataFrame, lacking: pd.DataFrame) -> set[int]:
@@ -825,7 +979,6 @@ def _early(close: matching.Close, x: pd.Series, r: Any, sign: int, i: int, belon
         0.0,
         0.9,
         f"Hör till {month_name(belongs)} men är bokförd i {month_name(m)}",
-        f"Belongs to {month_name(belongs)} but is booked in {month_name(m)}",
         expected_m=belongs,
         evidence=[(int(r.rid), "booked")],
         i=i,

@@ -10,6 +10,7 @@ from tiny import tiny_settings, write_project
 
 from expectations.rules import RULES
 from orchestration import dbt_runner
+from orchestration.assets.findings import check_name
 from orchestration.assets.warehouse import attach_tests
 from orchestration.dbt_runner import load_project
 from orchestration.definitions import build_definitions
@@ -73,7 +74,8 @@ def test_published_depends_on_every_mart_and_so_on_everything(settings: Settings
 def test_every_rule_is_a_check_of_the_findings_that_never_blocks(graph) -> None:
     key = dg.AssetKey(["marts", "findings"])
     checks = {check for check in graph.asset_check_keys if check.asset_key == key}
-    assert {check.name for check in checks} == {"answers_readable", *(rule.replace("-", "_") for rule in RULES)}
+    assert {check.name for check in checks} == {"answers_readable", *map(check_name, RULES)}
+    assert check_name("PER-01") == "PER_01_expected_income_is_missing"
     assert not any(graph.get(check).blocking for check in checks)
 
 

@@ -68,64 +68,109 @@ based as (
         on named.party = party_cp.party
 ),
 
+base_number as (
+    select
+        base,
+        min(key_id) as base_id
+    from based
+    group by base
+),
+
+numbered as (
+    select
+        based.*,
+        base_number.base_id
+    from based
+    inner join base_number
+        on based.base = base_number.base
+),
+
 -- 3. A stem that one agreement number owns stands for it where the number is left out; a misspelt stem for the right one.
 stem_ref as (
     select
-        base,
+        base_id,
         stem,
         max(aref) as aref
-    from based
+    from numbered
     where aref <> '' and stem <> ''
-    group by base, stem
+    group by base_id, stem
     having min(aref) = max(aref)
 ),
 
 stem_seen as (
     select
-        based.base,
-        based.stem,
-        count(distinct cell.m) as months
-    from based
-    inner join {{ ref("findings_cell") }} as cell
-        on based.key_id = cell.key_id
-    where based.stem <> '' and based.aref = ''
-    group by based.base, based.stem
+        base_id,
+        stem,
+        count(*) as months
+    from (
+        select distinct
+            numbered.base_id,
+            numbered.stem,
+            cell.m
+        from numbered
+        inner join {{ ref("findings_cell") }} as cell
+            on numbered.key_id = cell.key_id
+        where numbered.stem <> '' and numbered.aref = ''
+    ) as stem_month
+    group by base_id, stem
 ),
 
 stem_typo as (
     select
-        rare.base,
+        rare.base_id,
         rare.stem as written,
         usual.stem,
         row_number() over (
-            partition by rare.base, rare.stem
+            partition by rare.base_id, rare.stem
             order by levenshtein(rare.stem, usual.stem), usual.months desc, usual.stem
         ) as place
     from stem_seen as rare
     inner join stem_seen as usual
-        on rare.base = usual.base and usual.months >= 3 and abs(length(rare.stem) - length(usual.stem)) <= 2
+        on rare.base_id = usual.base_id and usual.months >= 3 and abs(length(rare.stem) - length(usual.stem)) <= 2
     where rare.months <= 2 and length(rare.stem) >= 5 and levenshtein(rare.stem, usual.stem) <= 2
 ),
 
 -- 4. The fine series: the coarse one and its agreement number or stem.
 fine as (
     select
-        based.*,
-        based.base || '|' || case
-            when based.aref <> '' then 'R' || based.aref
+        numbered.*,
+        numbered.base || '|' || case
+            when numbered.aref <> '' then 'R' || numbered.aref
             when stem_ref.aref is not null then 'R' || stem_ref.aref
             when stem_typo.stem is not null then 'T' || stem_typo.stem
-            else 'T' || based.stem
+            else 'T' || numbered.stem
         end as fine
-    from based
+    from numbered
     left join stem_ref
-        on based.base = stem_ref.base and based.stem = stem_ref.stem
+        on numbered.base_id = stem_ref.base_id and numbered.stem = stem_ref.stem
     left join stem_typo
-        on based.base = stem_typo.base and based.stem = stem_typo.written and stem_typo.place = 1
+        on numbered.base_id = stem_typo.base_id and numbered.stem = stem_typo.written and stem_typo.place = 1
+),
+
+-- 5. A series is numbered by the smallest key in it.
+fine_number as (
+    select
+        fine,
+        min(key_id) as fine_id
+    from fine
+    group by fine
 )
 
 select
-    fine.*,
-    min(key_id) over (partition by base) as base_id,
-    min(key_id) over (partition by fine) as fine_id
+    fine.key_id,
+    fine.interim,
+    fine.unit,
+    fine.account,
+    fine.line,
+    fine.internal,
+    fine.stem,
+    fine.cp,
+    fine.party,
+    fine.aref,
+    fine.base,
+    fine.fine,
+    fine.base_id,
+    fine_number.fine_id
 from fine
+inner join fine_number
+    on fine.fine = fine_number.fine

@@ -1,5 +1,6 @@
 select
     loads.load_no * 4294967296 + lines.source_row as rid,
+    loads.load_no,
     {{ month_number_of_period("lines.period") }} as m,
     coalesce(lines.voucher_series, '') as voucher_series,
     coalesce(lines.voucher_number, '') as voucher_number,
@@ -21,4 +22,4 @@ select
     {{ month_number_of_date("lines.service_to") }} as st_own
 from {{ ref("fct_ledger_line") }} as lines
 inner join {{ ref("findings_load") }} as loads
-    on lines.load_id = loads.load_id
+    on lines.load_id = loads.load_id and lines.source_file = loads.source_file

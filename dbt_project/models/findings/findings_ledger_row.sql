@@ -29,6 +29,7 @@ dated as (
 
 select
     dated.rid,
+    dated.load_no,
     dated.m,
     item.item_id,
     dated.voucher_series,

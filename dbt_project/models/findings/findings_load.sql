@@ -1,5 +1,6 @@
 select
     load_id,
-    row_number() over (order by load_id) as load_no
+    source_file,
+    row_number() over (order by load_id, source_file) as load_no
 from {{ ref("fct_ledger_line") }}
-group by load_id
+group by load_id, source_file

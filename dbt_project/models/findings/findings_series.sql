@@ -15,21 +15,23 @@ named as (
     {%- for grain in ("fine", "base") %}
         select
             '{{ grain }}' as grain,
-            {{ grain }}_id as series_id,
-            {{ grain }} as series,
-            max(base) as base,
-            max(unit) as unit,
-            max(account) as account,
-            max(line) as line,
-            max(cp) as cp,
-            max(party) as party,
-            bool_or(internal) as internal,
-            bool_or(interim) as interim
-        from {{ ref("findings_key") }}
+            keys.{{ grain }}_id as series_id,
+            max(keys.{{ grain }}) as series,
+            max(keys.base) as base,
+            max(keys.unit) as unit,
+            max(keys.account) as account,
+            max(keys.line) as line,
+            max(keys.cp) as cp,
+            max(keys.party) as party,
+            bool_or(keys.internal) as internal,
+            bool_or(keys.interim) as interim
+        from {{ ref("findings_key") }} as keys
+        inner join life
+            on life.grain = '{{ grain }}' and keys.{{ grain }}_id = life.series_id
         {%- if grain == "base" %}
-            where not interim
+            where not keys.interim
         {%- endif %}
-        group by {{ grain }}_id, {{ grain }}
+        group by keys.{{ grain }}_id
         {%- if not loop.last %}
             union all
         {%- endif %}

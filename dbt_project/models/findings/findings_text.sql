@@ -12,7 +12,7 @@
 with text as (
     select distinct txt
     from {{ ref("findings_ledger") }}
-    where line not in ('balance', '') {{ "and txt not in (select kept.txt from " ~ this ~ " as kept)" if is_incremental() }}
+    where line not in ('balance', '')
 ),
 
 letters as (

@@ -219,6 +219,7 @@ def test_lists_in_the_inbox_count_and_lock_files_do_not(settings: Settings) -> N
         (row("Bekräftat", until="snart"), answers.UNTIL),
         (row("Bekräftat", until="2015-13"), answers.UNTIL),
         (row("Bekräftat", key="=1+1"), answers.KEY),
+        (row("Bekräftat", until="2015-02"), answers.UNTIL),
     ],
 )
 def test_a_row_that_cannot_be_read_is_told_with_its_place_and_the_others_count(
@@ -234,6 +235,55 @@ def test_a_row_that_cannot_be_read_is_told_with_its_place_and_the_others_count(
     assert len(answers.take_in(settings)) == 1, "told until it is put right"
     assert answers.remembered(settings) == before
     assert path.exists()
+
+
+def test_two_answers_to_one_finding_in_a_list_are_told(settings: Settings) -> None:
+    write(settings, row("Bekräftat"), row("Förklarat", "upphört"))
+    [problem] = answers.take_in(settings)
+    assert (problem.row, problem.column) == (5, answers.KEY)
+    assert [a.status for a in answers.remembered(settings)] == ["acknowledged"]
+
+
+def test_rows_sorted_or_removed_columns_moved_and_own_ones_added_change_nothing(settings: Settings) -> None:
+    order = (*reversed(HEADS), "Min anteckning")
+    cells = [dict(zip(HEADS, row("förklarat ", "upphört", key=key), strict=True)) for key in ("f" * 16, ID)]
+    write(settings, *(tuple(each.get(name, "=HYPERLINK(1)") for name in order) for each in cells), heads=order)
+    assert answers.take_in(settings) == []
+    assert [(a.finding_id, a.status) for a in answers.remembered(settings)] == [("f" * 16, "explained"), (ID, "explained")]
+
+
+def test_an_own_column_with_the_name_of_an_answers_is_told(settings: Settings) -> None:
+    write(settings, (*row("Bekräftat"), "mitt"), heads=(*HEADS, answers.REASON))
+    [problem] = answers.take_in(settings)
+    assert answers.REASON in str(problem)
+    assert answers.remembered(settings) == []
+
+
+@pytest.mark.parametrize("name", ["Åtgärdslista klk.xlsx", "A\u030atga\u0308rdslista.xlsx", "ATGARDSLISTA.XLSX"])
+def test_a_list_is_known_by_its_name_as_people_write_it(settings: Settings, name: str) -> None:
+    write(settings, row("Bekräftat"), folder="inbox/2015-04", name=name)
+    assert answers.take_in(settings) == []
+    assert len(answers.remembered(settings)) == 1
+
+
+@pytest.mark.parametrize("suffix", [".ods", ".xlsm", ".csv"])
+def test_a_list_saved_as_another_kind_of_file_is_told(settings: Settings, suffix: str) -> None:
+    path = write(settings, row("Bekräftat"))
+    path.rename(path.with_suffix(suffix))
+    [problem] = answers.take_in(settings)
+    assert ".xlsx" in str(problem)
+
+
+def test_an_older_list_takes_back_nothing_that_a_newer_one_says(settings: Settings) -> None:
+    """A copy that somebody saves again without changing it says nothing, although it shows the answer of then."""
+    write(settings, row("Bekräftat", "på gång"))
+    answers.take_in(settings)
+    write(settings, row("Förklarat", "upphört", known=answers.signature("Bekräftat", "på gång", "", "")))
+    answers.take_in(settings)
+    known = answers.signature("Bekräftat", "på gång", "", "")
+    write(settings, row("Bekräftat", "på gång", known=known), folder="inbox/2015-04", name="atgardslista gammal.xlsx")
+    assert answers.take_in(settings) == []
+    assert apply(frame(finding()), answers.remembered(settings), "2015-03").answer.tolist() == ["upphört"]
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"PK\x03\x04", os.urandom(2000)])

@@ -179,12 +179,12 @@ def test_per06_credited_copy_is_silent(ledger):
     assert rules(ledger, "2015-03") == []
 
 
-def pay(book, first, last, change=None, export=True):
+def pay(book, first, last, change=None, export=True, rate=lambda p: 0.3846):
     rows = []
     for u, base in (("1101", 400_000.0), ("2001", 300_000.0), ("2002", 500_000.0), ("2003", 350_000.0)):
         for p in periods(first, last):
             gross = base + 1000.0 * int(p[5:])
-            kr = {"5010": gross, "5610": round(gross * 0.3846, 2)}
+            kr = {"5010": gross, "5610": round(gross * rate(p), 2)}
             if export:
                 rows.append((u, p, gross, kr["5610"]))
             if change and (u, p) in change:
@@ -210,6 +210,11 @@ def test_per08_on_cost_off_its_rate_without_an_export(ledger):
 def test_per08_clean(ledger):
     pay(ledger, "2014-01", "2015-03")
     assert rules(ledger, "2015-03") == []
+
+
+def test_per08_a_new_rate_at_new_year_is_silent(ledger):
+    pay(ledger, "2014-01", "2015-03", rate=lambda p: 0.3846 if p < "2015" else 0.3946)
+    assert rules(ledger, "2015-01") == [] == rules(ledger, "2015-03")
 
 
 def test_per10_row_in_a_released_period_and_replay_of_what_was_known(ledger):

@@ -88,6 +88,23 @@ def test_the_marts_have_their_types_and_descriptions_and_every_finding_its_evide
     assert bare == (0,)
 
 
+def test_every_row_of_evidence_is_a_row_of_a_file_with_its_facts(ledger: Ledger, settings: Settings) -> None:
+    """Also where a later year-to-date file has replaced the file that the finding was made from."""
+    stage(settings, monthly(with_missing_invoice(ledger), "2014-12", "2015-04"))
+    with duckdb.connect(str(warehouse_path(settings)), read_only=True) as con:
+        con.execute(f"attach '{reporting_path(settings)}' as reporting (read_only)")
+        facts = "load_id, source_file, source_row, period, unit_code, account, voucher_series, voucher_number, voucher_date"
+        evidence = f"select distinct {facts}, amount, text from reporting.marts.finding_evidence"
+        lost = con.execute(
+            f"{evidence} except select {facts}, amount, lower(row_text) from staging.stg_raw__ledger_lines"
+        ).fetchall()
+        replaced = con.execute(
+            f"select count(*) from ({evidence}) as e anti join reporting.marts.fct_ledger_line using (load_id, source_row)"
+        ).fetchone()
+    assert lost == []
+    assert replaced != (0,)
+
+
 def test_a_second_run_computes_nothing_and_changes_nothing(ledger: Ledger, settings: Settings) -> None:
     deliveries = monthly(with_missing_invoice(ledger), "2014-12", "2015-03")
     first = stage(settings, deliveries)
@@ -127,10 +144,10 @@ def test_what_came_later_is_not_known_at_an_earlier_close(ledger: Ledger, settin
     with known.open_build(warehouse_path(settings), reporting_path(settings)) as con:
         known.prepare(con)
         for close, expected in (("2015-01", {-555}), ("2015-02", {-555}), ("2015-03", {-777})):
-            known.set_close(con, close)
-            odd = con.execute("select amount from fct_ledger_line where source_row > 9000").fetchall()
+            then = known.ledger_as_of(con, close)
+            odd = con.execute(f"select amount from ({then}) where source_row > 9000").fetchall()
             assert {amount for (amount,) in odd} == expected, close
-            newest = con.execute("select max(period) from fct_ledger_line").fetchone()
+            newest = con.execute(f"select max(period) from ({then})").fetchone()
             assert newest == (close,)
     with duckdb.connect(str(reporting_path(settings)), read_only=True) as con:
         changed = con.execute(
@@ -152,14 +169,25 @@ def test_history_in_one_delivery_is_known_by_registration_date(ledger: Ledger, s
     stage(settings, {"2015-06": rows[(rows.period >= "2014-01") & (rows.period <= "2015-04")]})
     with known.open_build(warehouse_path(settings), reporting_path(settings)) as con:
         known.prepare(con)
-        for close, expected in (("2015-01", 0), ("2015-02", 0), ("2015-03", 1), ("2015-04", 1)):
-            known.set_close(con, close)
-            assert con.execute("select count(*) from fct_ledger_line where amount = -33333").fetchone() == (expected,), close
-        # Its release is the first publication after it, which had the row: nothing was posted after that.
+        # All are registered within the month here: a month is taken to have been released ten days after its end.
+        assert known.known_on(con, "2015-03") == date(2015, 4, 10)
+        for close, expected in (("2015-01", 0), ("2015-03", 0), ("2015-04", 1)):
+            then = known.ledger_as_of(con, close)
+            assert con.execute(f"select count(*) from ({then}) where amount = -33333").fetchone() == (expected,), close
     with duckdb.connect(str(reporting_path(settings)), read_only=True) as con:
-        assert con.execute("select count(*) from marts.findings where rule_id = 'PER-10'").fetchone() == (0,)
+        late = con.execute("select report_period, period, booked_amount from marts.findings where rule_id = 'PER-10'").fetchall()
         moved = con.execute("select report_period, period, change from marts.restatement order by all").fetchall()
-    assert moved == [("2015-03", "2015-01", Decimal("-33333.00"))]
+    assert late == [("2015-04", "2015-01", Decimal("-33333.00"))]
+    assert moved == [("2015-04", "2015-01", Decimal("-33333.00"))]
+
+
+def test_history_without_registration_dates_has_no_release_of_its_own(ledger: Ledger, settings: Settings) -> None:
+    rows = frame(ledger).assign(registration_date=pd.NaT)
+    build(settings, {"2015-06": rows[(rows.period >= "2014-01") & (rows.period <= "2015-04")]})
+    with known.open_build(warehouse_path(settings), reporting_path(settings)) as con:
+        known.prepare(con)
+        assert known.known_on(con, "2015-03") == date(2015, 4, 30)
+        assert con.execute("select min(released_on) >= date '2015-06-01' from period_release").fetchone() == (True,)
 
 
 def test_a_young_ledger_is_looked_at_from_its_second_month_and_an_older_from_its_second_year(
