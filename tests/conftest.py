@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from orchestration.report.pdf import find_browser
 
@@ -22,6 +23,9 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
 os.environ["DBT_SEND_ANONYMOUS_USAGE_STATS"] = "false"
 os.environ["GX_ANALYTICS_ENABLED"] = "false"
+# How long one example takes says how busy the machine is, not whether the code is right.
+hypothesis_settings.register_profile("avvik", deadline=None)
+hypothesis_settings.load_profile("avvik")
 
 
 @pytest.fixture(scope="session")

@@ -224,7 +224,8 @@ def cut_off(
         [m, th.accrual_threshold, th.materiality, fiscal_first, m, m],
     ).df()
     rows["recurs"] = rows.fine.isin(regular) | rows.base.isin(regular)
-    rows = rows[rows.recurs | (rows.kr.abs() >= th.accrual_threshold)]
+    # A cost under the threshold is not accrued; an income that was agreed should have been.
+    rows = rows[(rows.recurs & (rows.kr > 0)) | (rows.kr.abs() >= th.accrual_threshold)]
     rows = rows[~rows.rid.isin(explained) & ~(rows.recurs & (rows.rid.isin(taken) | ~(rows.st < fiscal_first).fillna(False)))]
     if rows.empty:
         return []

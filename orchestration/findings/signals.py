@@ -18,6 +18,8 @@ from orchestration.findings.draft import Draft
 
 #: Spread (standard deviation of the logarithm) under which an amount is fixed, and the proposed entry exact.
 _FIXED = 0.015
+#: A month with less than this share of the usual number of rows looks like a part of a delivery.
+_FEW_ROWS = 0.65
 
 
 def recurring(
@@ -518,14 +520,27 @@ def _fell_silent(close: matching.Close, open_: pd.DataFrame) -> tuple[list[Draft
     m, t, fit = close.m, close.t, close.fit
     i = open_.i.to_numpy(dtype=int)
     due = close.due[close.due.due]
-    # Fell silent now: every slot of the last year but this month's was filled.
-    fresh = open_[(i >= 0) & (fit.history[i, max(0, t - 12) : t] != -1).all(axis=1) & (fit.hits[i] >= 3)]
-    if len(fresh) >= max(10, 0.25 * len(due)):
-        return [
-            _silence(
-                close, fresh, "", f"{month_name(m)}: {len(fresh)} av {len(due)} väntade poster saknas, är leveransen fullständig?"
-            )
-        ], set(fresh.i)
+
+    def fell_silent(at: int, of: np.ndarray) -> np.ndarray:
+        """Return whether the last slot of each series before a column was filled."""
+        before = fit.history[of, :at]
+        last = at - 1 - (before[:, ::-1] != 0).argmax(axis=1)
+        return before[np.arange(len(of)), last] == 1
+
+    fresh = open_[(i >= 0) & fell_silent(t, i) & (fit.hits[i] >= 3)] if t else open_.iloc[:0]
+    regular = close.due.i.to_numpy(dtype=int)
+    holes = [int((fell_silent(at, regular) & (fit.history[regular, at] == -1)).sum()) for at in range(max(1, t - 12), t)]
+    usual = float(np.median(holes)) if holes else 0.0
+    rows = (
+        close.con.execute("select m, sum(n) as n from f_use where m >= ? - 12 group by m", [m])
+        .df()
+        .set_index("m")
+        .n.astype(float)
+    )
+    few = rows.get(m, 0.0) < _FEW_ROWS * rows[rows.index < m].median()
+    if len(fresh) >= (max(5, 0.05 * len(due)) if few else max(10, 0.08 * len(due), 3 * usual + 3)):
+        asked = f"{len(fresh)} av {len(due)} väntade poster saknas, är leveransen fullständig?"
+        return [_silence(close, fresh, "", f"{month_name(m)}: {asked}")], set(fresh.i)
     drafts: list[Draft] = []
     silent: set[int] = set()
     size = due.groupby("unit").size()
