@@ -213,8 +213,10 @@ def cut_off(
     earlier year, and of a time that the series never told before.
     """
     rows = con.execute(
-        "select * from f_line as l where m = ? and not interim and line not in ('personnel', 'balance') and not "
-        "internal and (abs(kr) >= ? or abs(kr) >= ? and st < ?) and not coalesce(is_credit, false) "
+        "select * from (select *, sum(kr) over (partition by case when coalesce(voucher_number, '') = '' then rid end, "
+        "voucher_series, voucher_number, unit, account, cp, party, ref, txt, sf, st, fine) as posting "
+        "from f_line where m = ?) as l where not interim and line not in ('personnel', 'balance') and not "
+        "internal and (abs(posting) >= ? or abs(posting) >= ? and st < ?) and not coalesce(is_credit, false) "
         "and not exists (select 1 from f_line as c where c.m = ? and c.unit = l.unit and c.account = l.account "
         "and c.party = l.party and c.amount = -l.amount) "
         # it was accrued: the reversal of the estimate takes it back to where it belongs
@@ -224,9 +226,10 @@ def cut_off(
         [m, th.accrual_threshold, th.materiality, fiscal_first, m, m],
     ).df()
     rows["recurs"] = rows.fine.isin(regular) | rows.base.isin(regular)
+    rows = rows[~rows.rid.isin(explained) & ~(rows.recurs & (rows.rid.isin(taken) | ~(rows.st < fiscal_first).fillna(False)))]
+    rows = _postings(rows)
     # A cost under the threshold is not accrued; an income that was agreed should have been.
     rows = rows[(rows.recurs & (rows.kr > 0)) | (rows.kr.abs() >= th.accrual_threshold)]
-    rows = rows[~rows.rid.isin(explained) & ~(rows.recurs & (rows.rid.isin(taken) | ~(rows.st < fiscal_first).fillna(False)))]
     if rows.empty:
         return []
     habit = con.execute(
@@ -261,7 +264,7 @@ def cut_off(
     out = []
     for r in rows.itertuples():
         amount = float(r.kr)
-        common: dict[str, Any] = {"evidence": [(int(r.rid), "booked")]}
+        common: dict[str, Any] = {"evidence": [(int(rid), "booked") for rid in r.rids]}
         key = f"{r.unit}|{r.account}|{r.party or r.cp}|{r.ref or r.txt}"
         ends = r.st_least if r.recurs else r.st_usual
         usual = 0.0 if pd.isna(ends) else min(0.0, float(ends))
@@ -334,6 +337,15 @@ def cut_off(
             )
         )
     return out
+
+
+def _postings(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return one row per posting: the rows of a voucher that say the same thing of the same time are one, with their sum."""
+    # Rows without a voucher have nothing that holds them together.
+    rows = rows.assign(rids=rows.rid, alone=rows.rid.where(rows.voucher_number.fillna("") == "", -1))
+    same = ["alone", "voucher_series", "voucher_number", "unit", "account", "cp", "party", "ref", "txt", "sf", "st", "fine"]
+    told = {name: "first" for name in rows.columns if name not in same} | {"kr": "sum", "rids": list}
+    return rows.groupby(same, dropna=False, sort=False).agg(told).reset_index()
 
 
 def internal_trade(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> list[Draft]:

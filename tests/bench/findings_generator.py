@@ -17,22 +17,10 @@ from datetime import date, timedelta
 
 import pandas as pd
 
+from orchestration.months import MONTHS as MONTH_NAMES
+
 START_YEAR = 2012
 MONTHS = 48
-MONTH_NAMES = [
-    "januari",
-    "februari",
-    "mars",
-    "april",
-    "maj",
-    "juni",
-    "juli",
-    "augusti",
-    "september",
-    "oktober",
-    "november",
-    "december",
-]
 SHORT = ["jan", "feb", "mars", "apr", "maj", "juni", "juli", "aug", "sept", "okt", "nov", "dec"]
 
 #: How hard each level is. Shares are probabilities per row, agreement or unit and year.

@@ -115,6 +115,16 @@ def test_per05_service_period_in_an_earlier_month(ledger):
     assert (f.rule_id, f.periods, f.entry_amount) == ("PER-05", "2015-02,2015-03", 90000.0)
 
 
+def test_per05_the_rows_of_one_invoice_are_one_amount(ledger):
+    february = (date(2015, 2, 1), date(2015, 2, 28))
+    for amount in (-90000.0, -4000.0, -36000.0):
+        ledger.row("2015-03", amount, service=february, ref="8812", voucher="777", **ONE)
+    close = ledger.close("2015-03")
+    (f,) = close.findings.itertuples()
+    assert (f.rule_id, f.booked_amount, f.entry_amount) == ("PER-05", -130000.0, 130000.0)
+    assert sorted(close.evidence.amount.astype(float)) == [-90000.0, -36000.0, -4000.0]
+
+
 @pytest.mark.parametrize("text", ["Utredning avser 2015-02", "Utredning februari 2015", "Utredning feb", "Utredning 02/15"])
 def test_per05_text_says_an_earlier_month(ledger, text):
     ledger.row("2015-03", -90000.0, ref="8812", **{**ONE, "text": text})
