@@ -213,10 +213,12 @@ def cut_off(
     earlier year, and of a time that the series never told before.
     """
     rows = con.execute(
-        "select * from (select *, sum(kr) over (partition by case when coalesce(voucher_number, '') = '' then rid end, "
-        "voucher_series, voucher_number, unit, account, cp, party, ref, txt, sf, st, fine) as posting "
-        "from f_line where m = ?) as l where not interim and line not in ('personnel', 'balance') and not "
-        "internal and (abs(posting) >= ? or abs(posting) >= ? and st < ?) and not coalesce(is_credit, false) "
+        # The rows of a voucher that say the same thing of the same time are one posting; without a voucher each is its own.
+        "select * from (select *, sum(kr) over posting as posting_kr, min(rid) over posting as posting_rid from f_line "
+        "where m = ? window posting as (partition by case when coalesce(voucher_number, '') = '' then rid end, voucher_series, "
+        "voucher_number, unit, account, cp, party, ref, txt, sf, st, fine)) as l "
+        "where not interim and line not in ('personnel', 'balance') and not internal "
+        "and (abs(posting_kr) >= ? or abs(posting_kr) >= ? and st < ?) and not coalesce(is_credit, false) "
         "and not exists (select 1 from f_line as c where c.m = ? and c.unit = l.unit and c.account = l.account "
         "and c.party = l.party and c.amount = -l.amount) "
         # it was accrued: the reversal of the estimate takes it back to where it belongs
@@ -227,7 +229,8 @@ def cut_off(
     ).df()
     rows["recurs"] = rows.fine.isin(regular) | rows.base.isin(regular)
     rows = rows[~rows.rid.isin(explained) & ~(rows.recurs & (rows.rid.isin(taken) | ~(rows.st < fiscal_first).fillna(False)))]
-    rows = _postings(rows)
+    of_posting: dict[str, Any] = dict.fromkeys(rows.columns, "first") | {"kr": "sum", "rid": list}
+    rows = rows.groupby("posting_rid", sort=False).agg(of_posting).reset_index(drop=True)
     # A cost under the threshold is not accrued; an income that was agreed should have been.
     rows = rows[(rows.recurs & (rows.kr > 0)) | (rows.kr.abs() >= th.accrual_threshold)]
     if rows.empty:
@@ -264,7 +267,7 @@ def cut_off(
     out = []
     for r in rows.itertuples():
         amount = float(r.kr)
-        common: dict[str, Any] = {"evidence": [(int(rid), "booked") for rid in r.rids]}
+        common: dict[str, Any] = {"evidence": [(int(rid), "booked") for rid in r.rid]}
         key = f"{r.unit}|{r.account}|{r.party or r.cp}|{r.ref or r.txt}"
         ends = r.st_least if r.recurs else r.st_usual
         usual = 0.0 if pd.isna(ends) else min(0.0, float(ends))
@@ -337,15 +340,6 @@ def cut_off(
             )
         )
     return out
-
-
-def _postings(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return one row per posting: the rows of a voucher that say the same thing of the same time are one, with their sum."""
-    # Rows without a voucher have nothing that holds them together.
-    rows = rows.assign(rids=rows.rid, alone=rows.rid.where(rows.voucher_number.fillna("") == "", -1))
-    same = ["alone", "voucher_series", "voucher_number", "unit", "account", "cp", "party", "ref", "txt", "sf", "st", "fine"]
-    told = {name: "first" for name in rows.columns if name not in same} | {"kr": "sum", "rids": list}
-    return rows.groupby(same, dropna=False, sort=False).agg(told).reset_index()
 
 
 def internal_trade(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> list[Draft]:
