@@ -193,6 +193,10 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
     return out
 
 
+#: Rows that make what somebody without a name usually tells of its time.
+_HABIT = 6
+
+
 def _number(ref: pd.Series) -> pd.Series:
     """Return the number at the end of each reference, NaN where there is none."""
     return pd.to_numeric(ref.str.extract(r"(\d{1,15})$")[0], errors="coerce")
@@ -237,11 +241,11 @@ def cut_off(
         return []
     habit = con.execute(
         """
-        select unit, account, party, count(*) as k, median(st - m) as st_usual, min(st - m) as st_least,
-            max(st - m) as st_most,
+        select unit, account, case when party <> '' then party else fine end as who, count(*) as k,
+            median(st - m) as st_usual, min(st - m) as st_least, max(st - m) as st_most,
             avg(case when extract(year from voucher_date) * 12 + extract(month from voucher_date) - 1 < m then 1.0 else 0.0 end)
             as early_date
-        from f_line where party <> '' and m < ? and m >= ? group by unit, account, party
+        from f_line where (party <> '' or stem <> '') and m < ? and m >= ? group by all
         """,
         [m, m - 25],
     ).df()
@@ -253,15 +257,17 @@ def cut_off(
         """,
         [m, m - 13],
     ).df()
-    # A row without a party may be anybody's: where the account usually bills in arrears it says nothing.
+    # A row without a party is known by its words; unknown, it may be anybody's: where the account usually bills in arrears it
+    # says nothing.
     usual = con.execute(
         "select unit, account, avg(case when st < m then 1.0 else 0.0 end) as arrears from f_line where m < ? and m "
         ">= ? and st is not null group by unit, account",
         [m, m - 13],
     ).df()
     rows = rows.merge(usual, on=["unit", "account"], how="left")
-    rows = rows[(rows.party != "") | (rows.arrears.fillna(0) < 0.25)]
-    rows = rows.merge(habit, on=["unit", "account", "party"], how="left").merge(by_series, on="voucher_series", how="left")
+    rows["who"] = rows.party.where(rows.party != "", rows.fine)
+    rows = rows.merge(habit, on=["unit", "account", "who"], how="left").merge(by_series, on="voucher_series", how="left")
+    rows = rows[(rows.party != "") | (rows.arrears.fillna(0) < 0.25) | (rows.k >= _HABIT)]
     vm = rows.voucher_date.map(lambda v: m if pd.isna(v) else pd.Timestamp(v).year * 12 + pd.Timestamp(v).month - 1)
     rows["date_m"] = np.where((rows.before.fillna(0) < 0.1) & (rows.early_date.fillna(0) < 0.3), vm, m)
     out = []

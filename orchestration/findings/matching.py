@@ -16,6 +16,9 @@ import pandas as pd
 from expectations.rules import Thresholds
 from orchestration.findings import series as fitting
 
+#: Months in which the same words, once each, tell that somebody without a name is one and the same.
+_OWN_WORDS = 10
+
 
 @dataclass
 class Close:
@@ -53,7 +56,7 @@ def prepare(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> Close:
     pos, neg, n, final = fitting.matrices(frame, months, m0, t)
     del months  # millions of rows in a large ledger
     fit = fitting.fit_in_blocks(frame, pos, neg, n, m0, t)
-    chosen = fitting.choose_grain(frame, fit.cadence, fit.multiple, pos.sum(axis=1))
+    chosen = fitting.choose_grain(frame, fit.cadence, fit.multiple, fit.hits, pos.sum(axis=1))
     rows = con.execute("select * from f_line where m = ? order by rid", [m]).df()
     base = frame[(frame.grain == "base") & chosen].set_index("base").sid
     fine = frame[(frame.grain == "fine") & chosen].set_index("series").sid
@@ -85,7 +88,10 @@ def prepare(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> Close:
     ).to_numpy(dtype=bool)
     # Nobody's purchases add up to something every month: without party, number or steady amount there is no agreement.
     nobody = ((due.party == "") & ~due.internal & ~due.series.str.contains("|R", regex=False)).to_numpy(dtype=bool)
-    turned |= nobody & (fit.scale > 0.25)
+    # One row a month with the same words is somebody: exports without a party have it in the text.
+    own_words = (due.grain == "fine").to_numpy(dtype=bool) & ~due.series.str.endswith("|T").to_numpy(dtype=bool)
+    own_words &= (fit.hits >= _OWN_WORDS) & (fit.multiple <= 1.1)
+    turned |= nobody & ~own_words & (fit.scale > 0.25)
     due = due[chosen & (fit.cadence > 0) & ~pay & ~turned & ~chance]
     rows["i"] = rows.sid.map(order)
     return Close(con, th, m0, t, fit, chosen, rows, due, final, _deficits(fit, due))
@@ -100,6 +106,9 @@ def _deficits(fit: fitting.Fit, due: pd.DataFrame) -> pd.DataFrame:
     # A posting is one occasion whatever its price, unless it is nearly two or more; what goes the other way takes occasions back.
     whole = np.where((occasions > 0.2) & (occasions < 1.7), 1.0, np.round(occasions))
     open_slots = history == -1
+    # What comes in a closed month (the season's edge) stands for a slot only where one was open before it.
+    monthly = (fit.cadence[i] == 1)[:, None]
+    whole = np.where(monthly & (history == 0) & ~np.logical_or.accumulate(open_slots, axis=1), 0.0, whole)
     lacking = ((history != 0) - whole).sum(axis=1)
     first = np.where(open_slots.any(axis=1), a + open_slots.argmax(axis=1), -1)
     return pd.DataFrame({"i": i, "lacking": lacking, "open": open_slots.sum(axis=1), "first_open": first}).set_index("i")
@@ -128,14 +137,14 @@ def consume(close: Close) -> tuple[pd.DataFrame, pd.DataFrame]:
     mine = rows[rows.want.notna() & (rows.along > 0)].copy()
     mine["gap"] = (mine.along - mine.want).abs()
     total = mine.groupby("i").along.sum()
-    # Of equal rows, the one that says this month is this month's.
+    # Of rows about as large, the one that says this month is this month's.
     dated = mine.voucher_date.map(lambda v: close.m if pd.isna(v) else pd.Timestamp(v).year * 12 + pd.Timestamp(v).month - 1)
     mine["other_month"] = (mine.sf.fillna(close.m) != close.m).astype(int) + (dated != close.m).astype(int)
-    mine["size"] = (mine.gap / mine.want).round(2)
+    mine["size"] = (mine.gap / mine.want).round(1)
     # A row that another one of the month takes back to the öre is a credited and re-billed invoice: the other rows come first.
     back = set(zip(rows.unit, rows.account, (-rows.kr).round(2), strict=True))
     mine["undone"] = [(u, a, k) in back for u, a, k in zip(mine.unit, mine.account, mine.kr.round(2), strict=True)]
-    best = mine.sort_values(["i", "undone", "size", "other_month", "rid"]).groupby("i").first()
+    best = mine.sort_values(["i", "undone", "size", "other_month", "gap", "rid"]).groupby("i").first()
     many = pd.DataFrame({"total": total, "best": best.along, "want": amount}).dropna()
     # The sum is the occasion where it is nearer than the best single row (two half invoices), or where the series always has
     # several rows.
@@ -266,7 +275,12 @@ def explain(close: Close, wanted: pd.DataFrame, left: pd.DataFrame) -> pd.DataFr
             ),
             0.25,
         ),
-        ("accrued", ["unit", "account"], lambda p: p.interim & ((p.cp == p.cp_r) | (p.cp_r == "") | (p.cp == "")), 0.3),
+        (
+            "accrued",
+            ["unit", "account"],
+            lambda p: p.interim_r & p.interim.ne(True) & ((p.cp == p.cp_r) | (p.cp_r == "") | (p.cp == "")),
+            0.3,
+        ),
         (
             "same_account",
             ["unit", "account"],

@@ -34,6 +34,8 @@ REGIMES: tuple[tuple[int, int, int, int], ...] = (
 )
 
 
+#: Same months of two years whose growth is known: the last five say what a price has become.
+_PAIRS = 5
 #: Series that are fitted at once.
 _BLOCK = 50_000
 
@@ -91,6 +93,26 @@ def _median_posted(pos: np.ndarray) -> np.ndarray:
     return out
 
 
+def _calendars(posted: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Return the months of the year, counted back from the last posting, of series with a calendar of their own; none elsewhere.
+
+    The same two to ten months two years running (grants in February, May and October; snow clearing from November to April). Of
+    five months or more one inside may differ: a hole. The season's first and last month may come or not: snow keeps no calendar.
+    """
+    size = len(posted)
+    years = []
+    for year in range(2):
+        at = last[:, None] - 12 * year - np.arange(12)[None, :]
+        years.append(np.take_along_axis(posted, np.maximum(at, 0), axis=1) & (at >= 0))
+    both, differ = years[0] & years[1], years[0] != years[1]
+    count, before, after = both.sum(axis=1), np.roll(both, 1, axis=1), np.roll(both, -1, axis=1)
+    hole, edge = differ & before & after, differ & (before ^ after)
+    out = both | hole
+    good = (count >= 2) & (out.sum(axis=1) <= 10) & (differ == hole | edge).all(axis=1)
+    good &= (hole.sum(axis=1) <= (count >= 5)) & (edge.sum(axis=1) <= np.where(count >= 4, 2, 0))
+    return np.where(good[:, None], out, np.zeros((size, 12), dtype=bool))
+
+
 def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0: int, t: int) -> Fit:
     """Fit every series at once; loops run over months and cadences, never over series."""
     size = len(frame)
@@ -136,18 +158,16 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
         ok = (cadence == 0) & (hits >= needed) & (slot.sum(axis=1) - hits <= misses) & ((was & ~on_grid).sum(axis=1) == 0)
         ok &= tail < 12 + c
         cadence[ok], phase[ok] = c, f[ok]
-    # A calendar of its own: the same months of the year, two years running or more (grants in February, May and October).
-    if t >= 24:
-        years = [posted[:, t - 12 * k : t - 12 * (k - 1)] & alive[:, t - 12 * k : t - 12 * (k - 1)] for k in (1, 2)]
-        same = (years[0] == years[1]).all(axis=1) & (years[0].sum(axis=1) >= 2) & (years[0].sum(axis=1) <= 10)
-        same &= (cadence == 0) & alive[:, t - 24]
-        calendar = np.zeros((size, 12), dtype=bool)
-        for j in range(12):
-            calendar[:, (m0 + t - 12 + j) % 12] = ~years[0][:, j]
-        cadence[same], phase[same] = 1, 0
-        closed[same] = calendar[same]
-        usable_mask[same] = True
-        is_closed = closed[:, of_year]
+    own = _calendars(posted[:, past] & alive[:, past], last_column)
+    same = (cadence == 0) & own.any(axis=1) & (tail < 12)
+    calendar = np.zeros((size, 12), dtype=bool)
+    rows = np.flatnonzero(same)
+    for back in range(12):
+        calendar[rows, (m0 + last_column[rows] - back) % 12] = ~own[rows, back]
+    cadence[same], phase[same] = 1, 0
+    closed[same] = calendar[same]
+    usable_mask[same] = True
+    is_closed = closed[:, of_year]
     regular = cadence > 0
     c_safe = np.where(regular, cadence, 1)
     slot_all = ((m0 + columns)[None, :] % c_safe[:, None] == phase[:, None]) & alive & regular[:, None]
@@ -160,8 +180,9 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
     expected, scale, local = np.full(size, np.nan), np.full(size, np.nan), np.zeros((size, t + 1))
     some = np.flatnonzero(regular)
     expected[some], scale[some], local[some] = _price(pos[some], neg[some], posted[some], typical[some], cadence[some], t)
-    # Chance makes short rhythms. Either the amounts agree, or the rhythm has held for long.
-    steady = np.where(slots > 0, hits / np.maximum(slots, 1), 0.0)
+    # Chance makes short rhythms. Either the amounts agree, or the rhythm has held for long, up to its own last posting.
+    until = (slot_all[:, past] & (columns[None, past] <= last_column[:, None])).sum(axis=1)
+    steady = np.where(until > 0, hits / np.maximum(until, 1), 0.0)
     weak = (hits < np.where(cadence == 1, 9, 5)) | (steady < np.where(hits >= 20, 0.75, 0.85))
     loose = (
         ((scale > 0.12) & weak)
@@ -198,42 +219,53 @@ def _price(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return what regular series are expected to cost at column t, the scale of the residual, and what each column expected.
 
-    The median of the last three or of the last nine, or last years' same month times the growth since: what predicted best.
+    The last, the median of the last three or of the last nine, or last years' same month times the growth since: what predicted
+    best.
     """
     size = len(pos)
     value = np.where(pos - neg > 0.2 * np.nan_to_num(typical)[:, None], pos - neg, pos)
     last = np.full((size, 9), np.nan)
-    level = np.full((size, t + 1), np.nan)
-    flat, long, seasonal = (np.full((size, t + 1), np.nan) for _ in range(3))
+    flat, long, seasonal, newest = (np.full((size, t + 1), np.nan) for _ in range(4))
+    with np.errstate(all="ignore"):
+        logged = np.where(posted, np.log(value), np.nan)
+    # The growth since k months ago, month by month: the same months are compared, so that a hole moves nothing.
+    growth = {k: np.full((size, _PAIRS), np.nan) for k in (12, 24, 36)}
     for j in range(t + 1):
         count = (~np.isnan(last[:, :3])).sum(axis=1)
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a series that has not begun has no median
-            level[:, j] = np.where(count == 3, np.sort(last[:, :3], axis=1)[:, 1], last[:, 0])
+            level = np.where(count == 3, np.sort(last[:, :3], axis=1)[:, 1], last[:, 0])
             nine = ~np.isnan(last[:, 8])
             long[nine, j] = np.median(last[nine], axis=1)
-            flat[:, j] = np.where(cadence >= 6, last[:, 0], level[:, j])
-            earlier = [
-                np.where(posted[:, j - k], np.log(value[:, j - k] * level[:, j] / level[:, j - k]), np.nan)
-                for k in (12, 24, 36)
-                if j >= k
-            ]
+            newest[:, j] = last[:, 0]
+            flat[:, j] = np.where(cadence >= 6, last[:, 0], level)
+            earlier = [logged[:, j - k] + np.nan_to_num(_median(growth[k])) for k in growth if j >= k]
             if earlier:
                 seasonal[:, j] = np.exp(np.nanmean(earlier, axis=0))
         hit = posted[:, j]
         last[hit] = np.column_stack([value[hit, j], last[hit, :8]])
+        for k, pairs in growth.items():
+            if j < k:
+                break
+            both = np.flatnonzero(hit & posted[:, j - k])
+            pairs[both] = np.column_stack([logged[both, j] - logged[both, j - k], pairs[both, : _PAIRS - 1]])
     recent = slice(max(0, t - 18), t)
     with np.errstate(all="ignore"):
-        (s_flat, k_flat), (s_long, k_long), (s_seas, k_seas) = (
+        (s_flat, k_flat), (s_long, k_long), (s_seas, k_seas), (s_last, k_last) = (
             _mad(np.where(posted[:, recent], np.log(value[:, recent] / guess[:, recent]), np.nan))
-            for guess in (flat, long, seasonal)
+            for guess in (flat, long, seasonal, newest)
         )
-    use_season = (k_seas >= 6) & (s_seas < 0.7 * s_flat) & ~np.isnan(seasonal[:, t])
-    use_long = ~use_season & (k_long >= 9) & (s_flat > 0.03) & (s_long < s_flat) & ~np.isnan(long[:, t])
-    expected = np.select([use_season, use_long], [seasonal[:, t], long[:, t]], flat[:, t])
-    scale = np.select([use_season, use_long], [s_seas, s_long], s_flat)
-    local = np.select([use_season[:, None], use_long[:, None]], [seasonal, long], flat)
-    known = np.select([use_season, use_long], [k_seas, k_long], k_flat)
+    # In its second year a season must be plain to see; one that only rises and falls is best followed by its last posting.
+    use_season = ((k_seas >= 6) & (s_seas < 0.7 * s_flat) | (k_seas >= 3) & (s_seas < 0.4 * np.fmin(s_flat, s_last))) & ~np.isnan(
+        seasonal[:, t]
+    )
+    use_newest = ~use_season & (k_last >= 6) & (s_flat > 0.1) & (s_last < 0.7 * s_flat)
+    use_long = ~use_season & ~use_newest & (k_long >= 9) & (s_flat > 0.03) & (s_long < s_flat) & ~np.isnan(long[:, t])
+    used = [use_season, use_newest, use_long]
+    expected = np.select(used, [seasonal[:, t], newest[:, t], long[:, t]], flat[:, t])
+    scale = np.select(used, [s_seas, s_last, s_long], s_flat)
+    local = np.select([one[:, None] for one in used], [seasonal, newest, long], flat)
+    known = np.select(used, [k_seas, k_last, k_long], k_flat)
     scale = np.where(known == 0, 0.3, np.where(known == 1, 2 * scale, scale))
     return expected, scale, np.where(np.isnan(local) | (local <= 0), np.nan_to_num(expected)[:, None], local)
 
@@ -252,6 +284,13 @@ def fit_in_blocks(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.n
     return Fit(frame=frame, pos=pos, neg=neg, n=n, t=t, m0=m0, **whole)
 
 
+def _median(some: np.ndarray) -> np.ndarray:
+    """Return the median of each row's known values; NaN where none is."""
+    ordered, count = np.sort(some, axis=1), (~np.isnan(some)).sum(axis=1)
+    row = np.arange(len(some))
+    return np.asarray((ordered[row, np.maximum(count - 1, 0) // 2] + ordered[row, np.maximum(count, 1) // 2]) / 2)
+
+
 def _mad(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     count = (~np.isnan(errors)).sum(axis=1)
     out = np.full(len(errors), np.nan)
@@ -261,20 +300,28 @@ def _mad(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return out, count
 
 
-def choose_grain(frame: pd.DataFrame, cadence: np.ndarray, multiple: np.ndarray, total: np.ndarray) -> np.ndarray:
+def choose_grain(
+    frame: pd.DataFrame, cadence: np.ndarray, multiple: np.ndarray, hits: np.ndarray, total: np.ndarray
+) -> np.ndarray:
     """Return which series stand: for each base either the base itself or its fine parts, whichever explains more by regular
     postings.
 
-    A base that is regular with one posting an occasion needs no parts. Otherwise the parts stand where the regular ones carry
-    most of
-    the money; else the base, if it is regular.
+    A base that is regular with one posting an occasion needs no parts, unless one part has had them all: what the base has beside
+    it is odd purchases, which must not be taken for the next month's, and a base without a party is only an account. Otherwise
+    the parts stand where the regular ones carry most of the money; else the base, if it is regular.
     """
     work = pd.DataFrame(
-        {"base": frame.base, "grain": frame.grain, "regular": cadence > 0, "single": multiple <= 1.2, "total": total}
-    )
+        {"base": frame.base, "grain": frame.grain, "regular": cadence > 0, "multiple": multiple, "hits": hits, "total": total}
+    ).assign(named=frame.party != "")
     base = work[work.grain == "base"].set_index("base")
-    parts = work[(work.grain == "fine") & work.regular].groupby("base").total.sum()
-    share = (parts.reindex(base.index).fillna(0) / base.total.clip(lower=1)).clip(0, 1)
-    take_base = base.regular & (base.single | (share < 0.5))
+    fine = (
+        work[(work.grain == "fine") & work.regular]
+        .groupby("base")
+        .agg(total=("total", "sum"), n=("total", "size"), hits=("hits", "max"), multiple=("multiple", "max"))
+    )
+    fine = fine.reindex(base.index).fillna(0)
+    share = (fine.total / base.total.clip(lower=1)).clip(0, 1)
+    one = (fine.n == 1) & (fine.hits >= base.hits) & ((fine.multiple < base.multiple) | ~base.named)
+    take_base = base.regular & ~one & ((base.multiple <= 1.2) | (share < 0.5))
     chosen = frame.base.map(take_base).fillna(False).to_numpy(dtype=bool)
     return np.where(frame.grain == "base", chosen, ~chosen)

@@ -406,14 +406,13 @@ def _missing(
             if last_j is not None:
                 if close.final[i, last_j]:
                     continue  # the last invoice said so
-                ratio_last = (fit.pos[i, last_j] - fit.neg[i, last_j]) / max(expected, 1)
+                ratio_last = (fit.pos[i, last_j] - fit.neg[i, last_j]) / max(fit.local[i, last_j], 1)  # of what was due then
                 if x.scale < 0.06 and 0.08 < ratio_last < 1 - max(0.12, 4 * x.scale) and agreement is None:
                     continue  # a part of the usual amount: a final invoice
-                ahead = (fit.pos[i, last_j] - fit.neg[i, last_j]) / max(expected, 1)
                 # Bills of their own filled the hole before; one bill of several months may be the new way of billing.
                 before = int(posted[-2]) if len(posted) > 1 and fit.n[i, last_j] > 1 else last_j
                 caught_up = int((fit.history[i, before:last_j] == -1).sum())
-                if ahead - caught_up >= run + 0.7 and x.cadence <= 2:
+                if ratio_last - caught_up >= run + 0.7 and x.cadence <= 2:
                     continue  # the last posting covered this month as well: quarterly in advance, or booked early
                 if x.cadence == 1 and agreement is None and t - last_j < _slower(fit.pos[i, :t] - fit.neg[i, :t], posted):
                     continue  # billing has become slower, and the last bill is not used up
