@@ -14,6 +14,7 @@ import hashlib
 import os
 import shutil
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -168,6 +169,9 @@ def ingest_delivery(settings: Settings, delivery: str, progress: Progress | None
     # Files of other months that the settings read differently now are read again: one publication, one way of reading.
     stale = _stale(settings, loads, delivery)
     key = _open_key(settings, [*files, *stale])
+    folders = {path.parent.name for path in [*files, *stale]}
+    claimed = ((folder, register.claim(settings, path.name)) for folder in folders for path in inbox_files(settings, folder))
+    files_of = Counter((folder, found[0]) for folder, found in claimed if found)
     for number, path in enumerate([*files, *stale]):
         if progress:
             progress(f"{path.parent.name}/{safe_name(path.name)}", number, len(files) + len(stale))
@@ -175,12 +179,14 @@ def ingest_delivery(settings: Settings, delivery: str, progress: Progress | None
         if found is None:
             result.files.append(_unclaimed(settings, delivery, path))
             continue
-        file_result, load = _take_in(settings, path.parent.name, path, *found, by_id, key)
+        alone = files_of[path.parent.name, found[0]] == 1
+        file_result, load = _take_in(settings, path.parent.name, path, *found, by_id, key, alone)
         if load is not None:
             by_id[load.load_id] = load
         result.files.append(file_result)
     if progress and files:
         progress(delivery, len(files) + len(stale), len(files) + len(stale))
+    _refuse_strays(settings, delivery, result, by_id)
     _replace_missing(settings, delivery, result, by_id)
     loads = sorted(by_id.values(), key=lambda load: load.order)
     seen = {load.source for load in loads if load.delivery == delivery and counts(settings, load)}
@@ -370,8 +376,16 @@ def _unclaimed(settings: Settings, delivery: str, path: Path) -> FileResult:
 
 
 def _take_in(
-    settings: Settings, delivery: str, path: Path, name: str, source: Source, by_id: dict[str, Load], key: PersonKey | None
+    settings: Settings,
+    delivery: str,
+    path: Path,
+    name: str,
+    source: Source,
+    by_id: dict[str, Load],
+    key: PersonKey | None,
+    alone: bool,
 ) -> tuple[FileResult, Load | None]:
+    """Take one file in. alone: it is the delivery's only file of its source, so it must be of the delivery's month."""
     label = f"{delivery}/{safe_name(path.name) if source.kind in PERSONAL_KINDS else path.name}"
     before = path.stat()
     sha256 = sha256_of(path)
@@ -391,14 +405,15 @@ def _take_in(
                 ),
             )
         if known is not None and known.status in ("accepted", "replaced") and _is_stored(settings, known):
-            _require_period(label, source, delivery, known.period_from, known.period_to)
+            if known.delivery != delivery and (refusal := _out_of_place(source, delivery, known)):
+                raise refusal
             if known.status == "replaced" and known.delivery == delivery:
                 # Put back: what replaced it is replaced in its turn.
                 known.status, known.reason_code, known.reason = "accepted", "", ""
                 register.write_load(settings, known)
                 return _result(known, "accepted", label), known
             return _result(known, "unchanged", label), None
-        load, checks = _read_and_store(settings, delivery, path, label, name, source, load_id, sha256, key)
+        load, checks = _read_and_store(settings, delivery, path, label, name, source, load_id, sha256, key, alone)
     except FileRejected as rejection:
         load = Load(
             # A refusal is remembered beside an accepted load of the same content, not instead of it.
@@ -456,18 +471,60 @@ def _result(load: Load, status: str, label: str) -> FileResult:
     )
 
 
-def _require_period(label: str, source: Source, delivery: str, first: str | None, last: str | None) -> None:
-    # A file of new postings may hold nothing but corrections of earlier months.
-    if source.kind != "ledger" or source.covers == "delivery" or first is None or last is None or first <= delivery <= last:
-        return
-    raise FileRejected(
+def _out_of_place(source: Source, delivery: str, load: Load) -> FileRejected | None:
+    """Return the refusal of a file that is not of the delivery's month (ledger), or of its year or the next one (budget)."""
+    first, last, wanted = load.period_from, load.period_to, Text(sv=delivery, en=delivery)
+    if first is None or last is None:
+        return None
+    if source.kind == "budget":
+        year = int(delivery[:4])
+        first, last, wanted = first[:4], last[:4], Text(sv=f"{year} eller {year + 1}", en=f"{year} or {year + 1}")
+        fits = first <= str(year + 1) and last >= str(year)
+    else:
+        # A file of new postings may hold nothing but corrections of earlier months. A table speaks for the months it has rows in.
+        lines = load.entities.get("ledger_line")
+        months = lines.months if lines is not None else None
+        fits = source.kind != "ledger" or source.covers == "delivery"
+        fits = fits or (delivery in months if months else first <= delivery <= last)
+    if fits:
+        return None
+    covered = Text(sv=first, en=first) if first == last else Text(sv=f"{first} till {last}", en=f"{first} to {last}")
+    return FileRejected(
         "wrong_period",
-        Place(label),
+        Place(load.file_name),
         Text(
-            sv=f"filen täcker {first} till {last}, inte {delivery}. Exportera rätt månad, eller lägg filen i rätt mapp",
-            en=f"the file covers {first} to {last}, not {delivery}. Export the right month, or move the file to its folder",
+            sv=f"filen täcker {covered.sv}, inte {wanted.sv}. Exportera rätt period, eller lägg filen i rätt mapp",
+            en=f"the file covers {covered.en}, not {wanted.en}. Export that period, or move the file to its folder",
         ),
     )
+
+
+def _refuse_strays(settings: Settings, delivery: str, result: DeliveryResult, by_id: dict[str, Load]) -> None:
+    """Refuse files of earlier months that were taken in beside the month's own, unless they are history that is new.
+
+    A first delivery may hold a file for each closed year or month. What an earlier delivery has told already is a file in the
+    wrong folder.
+    """
+    for number, file in enumerate(result.files):
+        load = by_id.get(file.load_id or "")
+        if file.status != "accepted" or load is None or load.delivery != delivery:
+            continue
+        source = settings.sources[load.source]
+        refusal = _out_of_place(source, delivery, load)
+        if refusal is None:
+            continue
+        others = [
+            other for other in by_id.values() if other.source == load.source and other is not load and counts(settings, other)
+        ]
+        beside = any(other.delivery == delivery and _out_of_place(source, delivery, other) is None for other in others)
+        known = any(other.delivery != delivery and _common_month(load, other) for other in others)
+        if beside and not known and (load.period_to or "") < delivery:
+            continue
+        load.status, load.reason_code, load.reason = "rejected", refusal.code, str(refusal)
+        register.write_load(settings, load)
+        for entity in load.entities:
+            (settings.raw / entity / f"{load.load_id}.parquet").unlink(missing_ok=True)
+        result.files[number] = _result(load, "rejected", load.file_name)
 
 
 def open_reading(
@@ -518,6 +575,7 @@ def _read_and_store(
     load_id: str,
     sha256: str,
     key: PersonKey | None,
+    alone: bool,
 ) -> tuple[Load, list[FileCheck]]:
     from expectations.files import check_file
 
@@ -531,8 +589,9 @@ def _read_and_store(
         entities = _write_entities(incoming, reading, load_id, label)
         summary = reading.summary
         _require_rows_add_up(label, summary, entities)
-        _require_period(label, source, delivery, summary.period_from, summary.period_to)
         load = _record(label, delivery, name, source, load_id, sha256, summary, entities)
+        if alone and (refusal := _out_of_place(source, delivery, load)):
+            raise refusal
         load.warnings += _bad_rows(incoming / "reject.parquet")
         checks = check_file(settings, load, incoming)
         load.checks = [vars(check) for check in checks]

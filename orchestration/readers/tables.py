@@ -131,7 +131,7 @@ def read_table(
     Args:
         path: the file. Nothing is read before the iteration begins.
         source: its settings: kind, columns, sign, unit and so on. Without columns, the headers are matched by their names.
-        delivery: month of the delivery, 'YYYY-MM': the ledger must hold it, the budget's year must be its or the next one.
+        delivery: month of the delivery, 'YYYY-MM': what a file says nothing of its time is taken from it.
         max_unpacked_mb: largest unpacked size of a workbook.
         label: the file's name in messages; its own name if left out.
         key: the key of the pseudonyms; needed for kinds with identity or employment numbers.
@@ -143,7 +143,7 @@ def read_table(
 
     Raises (when iterated):
         FileRejected: not_a_table, truncated, empty, encoding, too_large, sheet_missing, header_missing, column_missing,
-            decimal_unclear, too_many_bad_rows, wrong_period, several_rounds, quotes.
+            decimal_unclear, too_many_bad_rows, several_rounds, quotes.
         SettingsError: the source names fields, constants, an encoding or a separator that do not exist.
     """
     return TableReading(path, source, delivery, max_unpacked_mb, label or path.name, key)
@@ -972,8 +972,6 @@ class TableReading:
         summary = self.summary
         summary.outcome_from = "TRANS"
         summary.period_from, summary.period_to = min(self.periods), max(self.periods)
-        if self.delivery and self.source.covers == "periods" and self.delivery not in self.periods:
-            raise self._wrong_period(summary.period_from, summary.period_to, self.delivery)
         later = sum(count for period, count in self.periods.items() if self.delivery and period > self.delivery)
         if later:
             text = Text(
@@ -998,10 +996,6 @@ class TableReading:
                     ),
                 )
             summary.forecast_round = next(iter(self.rounds))
-        if self.delivery:
-            year = int(self.delivery[:4])
-            if self.kind.name == "budget" and not {year, year + 1} & self.years:
-                raise self._wrong_period(f"{first}", f"{last}", f"{year} eller {year + 1}")
         named = {"fiscal_year", "period", "date", "forecast_round"} & (self.layout.positions.keys() | self.constants.keys())
         if not named and not any(year for _, year, _ in self.layout.months):
             text = Text(
@@ -1009,20 +1003,6 @@ class TableReading:
                 en=f"The file does not say its year; {first} was taken from the delivery's month.",
             )
             summary.warnings.append(str(text))
-
-    def _wrong_period(self, first: str, last: str, wanted: str) -> FileRejected:
-        covered = Text(
-            sv=first if first == last else f"{first} till {last}",
-            en=first if first == last else f"{first} to {last}",
-        )
-        return FileRejected(
-            "wrong_period",
-            Place(self.label),
-            Text(
-                sv=f"filen täcker {covered.sv}, inte {wanted}. Exportera rätt period, eller lägg filen i rätt mapp.",
-                en=f"the file covers {covered.en}, not {wanted.replace('eller', 'or')}. Export that period, or move the file.",
-            ),
-        )
 
     def _name_tables(self) -> Iterator[tuple[str, pa.Table]]:
         """Yield the texts that stood with codes: account names as accounts, the others as dimension values."""

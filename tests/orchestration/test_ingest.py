@@ -142,6 +142,68 @@ def test_a_copy_of_last_months_file_is_the_wrong_period_even_though_it_is_known(
     assert sorted(load.status for load in register.read_loads(settings)) == ["accepted", "rejected"]
 
 
+LEDGER = "Konto;Ansvar;Period;Ver;Belopp\n"
+
+
+def table(*months: str) -> bytes:
+    return (LEDGER + "".join(f"4010;11;{m};{n};1\n2440;11;{m};{n};-1\n" for n, m in enumerate(months))).encode()
+
+
+def statuses(result: ingest.DeliveryResult) -> dict[str, str]:
+    return {file.file_name.split("/")[1]: file.reason_code or file.status for file in result.files}
+
+
+def test_a_table_without_the_delivered_month_is_the_wrong_period(settings: Settings) -> None:
+    deliver(settings, "2015-03", "huvudbok.csv", table("201501", "201502"))
+    result = ingest.ingest_delivery(settings, "2015-03")
+    assert statuses(result) == {"huvudbok.csv": "wrong_period"}
+    assert "2015-01" in result.problems[0]
+    assert "2015-02" in result.problems[0]
+
+
+@pytest.mark.parametrize(
+    ("year", "status"), [(2013, "wrong_period"), (2014, "accepted"), (2015, "accepted"), (2016, "wrong_period")]
+)
+def test_a_budget_is_for_the_deliverys_year_or_the_next(settings: Settings, year: int, status: str) -> None:
+    deliver(settings, "2014-12", "budget.csv", f"År;Konto;Budget\n{year};4010;1\n".encode())
+    assert statuses(ingest.ingest_delivery(settings, "2014-12")) == {"budget.csv": status}
+
+
+def test_a_first_delivery_may_hold_a_file_for_each_closed_year(settings: Settings) -> None:
+    for year in (2013, 2014, 2015):
+        months = [f"{year}{m:02d}" for m in range(1, 4 if year == 2015 else 13)]
+        deliver(settings, "2015-03", f"huvudbok_{year}.csv", table(*months))
+        deliver(settings, "2015-03", f"budget_{year}.csv", f"År;Konto;Budget\n{year};4010;1\n".encode())
+    for _ in range(2):
+        result = ingest.ingest_delivery(settings, "2015-03")
+        assert result.ok
+        assert {load.period_from for load in register.read_loads(settings) if load.status == "accepted"} == {
+            "2013-01",
+            "2014-01",
+            "2015-01",
+        }
+    assert set(statuses(result).values()) == {"unchanged"}
+
+
+def test_history_without_the_months_own_file_is_the_wrong_period(settings: Settings) -> None:
+    for year in (2013, 2014):
+        deliver(settings, "2015-03", f"huvudbok_{year}.csv", table(f"{year}01", f"{year}12"))
+    result = ingest.ingest_delivery(settings, "2015-03")
+    assert set(statuses(result).values()) == {"wrong_period"}
+    assert [path.name for path in (settings.raw / "ledger_line").iterdir()] == ["_schema.parquet"]
+
+
+def test_another_file_of_last_month_beside_this_months_is_the_wrong_period(settings: Settings) -> None:
+    deliver(settings, "2015-02", "huvudbok_feb.csv", table("201501", "201502"))
+    assert ingest.ingest_delivery(settings, "2015-02").ok
+    deliver(settings, "2015-03", "huvudbok_feb.csv", table("201502"))
+    deliver(settings, "2015-03", "huvudbok_mar.csv", table("201503"))
+    assert statuses(ingest.ingest_delivery(settings, "2015-03")) == {
+        "huvudbok_feb.csv": "wrong_period",
+        "huvudbok_mar.csv": "accepted",
+    }
+
+
 def test_an_export_cut_short_does_not_replace_a_whole_one(settings: Settings) -> None:
     january = month("20150115", "10", rows=40)
     deliver(settings, "2015-01", "ledger.se", sie(january, until="20150131"))
