@@ -383,7 +383,8 @@ _SELLER = _f(
     "code",
     "Enheten som säljer och får intäkten",
     "Unit that sells and has the income",
-    "Säljande enhet, Säljare, Säljande ansvar, Ansvar säljare, Från ansvar, Seller unit, Seller",
+    "Säljande enhet, Säljare, Säljande ansvar, Ansvar säljare, Från ansvar, Seller unit, Seller, Ansvar, Ansvarskod, "
+    "Enhet, Enhetskod, Kostnadsställe, Unit",
     "1200",
 )
 _BUYER = _f(
@@ -435,7 +436,7 @@ _OCCASIONS = (
         "number",
         "Årets första tillfälle: månadens nummer eller namn",
         "First occasion of the year: the month's number or name",
-        "Första månad, Startmånad, Månad, Fas, Phase",
+        "Första månad, Första faktureringsmånad, Startmånad, Månad, Fas, Phase",
         "1",
         choices=_MONTH_CHOICES,
     ),
@@ -471,8 +472,8 @@ _KINDS = (
                 "date",
                 "Verifikationens (bokföringens) datum; ger perioden när den saknas",
                 "Date of the voucher (posting); gives the period where there is none",
-                "Bokföringsdatum, Verifikationsdatum, Verdatum, Ver.datum, Bokf.datum, Bokdatum, Vdatum, Datum, Posting date, "
-                "Voucher date, Date",
+                "Bokföringsdatum, Verifikationsdatum, Verdatum, Ver.datum, Bokf.datum, Bokdatum, Bokföringsdag, Vdatum, Datum, "
+                "Posting date, Voucher date, Date",
                 "2015-03-17",
             ),
             _DATE,
@@ -497,7 +498,8 @@ _KINDS = (
                 "code",
                 "Verifikationsnummer",
                 "Voucher number",
-                "Vernr, Ver.nr, Ver, Verifikationsnummer, Verifikationsnr, Verifikation, Vernummer, Voucher number, Voucher",
+                "Vernr, Ver.nr, Ver, Verifikationsnummer, Verifikationsnr, Verifikation, Vernummer, Verifikat, Verifikatnr, "
+                "Voucher number, Voucher no, Voucher id, Voucher",
                 "1042",
             ),
             _f(
@@ -512,7 +514,8 @@ _KINDS = (
                 "date",
                 "Registreringsdatum",
                 "Registration date",
-                "Registreringsdatum, Regdatum, Reg.datum, Registration date",
+                "Registreringsdatum, Regdatum, Reg.datum, Registreringsdag, Registrerad, Registrerat, Inregistrerad, Regdag, "
+                "Registration date, Registered, Registered on",
             ),
             _f(
                 "voucher_text",
@@ -541,14 +544,16 @@ _KINDS = (
                 "code",
                 "Kund- eller leverantörsnummer",
                 "Customer or supplier number",
-                "Leverantörsnr, Levnr, Lev.nr, Kundnr, Leverantörsid, Leverantör-id, Kund/lev, Supplier number",
+                "Leverantörsnr, Levnr, Lev.nr, Leverantörsnummer, Kundnr, Kundnummer, Kund/lev.nr, Kundnr/levnr, Kund-/levnr, "
+                "Leverantörsid, Leverantör-id, Kund-id, Kund/lev, Reskontranr, Supplier number, Customer number, Party",
             ),
             _f(
                 "party_name",
                 "text",
                 "Kundens eller leverantörens namn",
                 "Name of the customer or supplier",
-                "Leverantör, Leverantörsnamn, Kund, Kundnamn, Lev.namn, Supplier",
+                "Leverantör, Leverantörsnamn, Kund, Kundnamn, Kund/leverantör, Kund/lev.namn, Lev.namn, Motpartsnamn, "
+                "Motpartens namn, Supplier, Customer, Party name, Counterparty name",
                 "AB Exempel",
             ),
             _f(
@@ -556,7 +561,8 @@ _KINDS = (
                 "code",
                 "Faktura- eller avtalsnummer",
                 "Invoice or agreement number",
-                "Fakturanr, Fakturanummer, Faktura, Avtalsnr, Referens, Ref, Invoice number, Reference",
+                "Fakturanr, Fakturanummer, Faktura, Avtalsnr, Avtalsnummer, Avtal, Avtalsreferens, Referens, Ref, "
+                "Invoice number, Reference, Agreement",
                 "F-2201",
             ),
             _f(
@@ -564,14 +570,18 @@ _KINDS = (
                 "date",
                 "Första dagen som intäkten eller kostnaden avser",
                 "First day that the income or cost is for",
-                "Avser från, Avser fr o m, Periodiseras från, Service from",
+                "Avser från, Avser fr o m, Avser fr.o.m., Tjänsteperiod från, Leveransperiod från, Leveransperiod fr.o.m., "
+                "Tjänsteperiod fr.o.m., Period från, Period fr.o.m., Periodiseras från, Periodiseras fr.o.m., Service from, "
+                "Service start",
             ),
             _f(
                 "service_to",
                 "date",
                 "Sista dagen som intäkten eller kostnaden avser",
                 "Last day that the income or cost is for",
-                "Avser till, Avser t o m, Periodiseras till, Service to",
+                "Avser till, Avser t o m, Avser t.o.m., Tjänsteperiod till, Leveransperiod till, Leveransperiod t.o.m., "
+                "Tjänsteperiod t.o.m., Period till, Period t.o.m., Periodiseras till, Periodiseras t.o.m., Service to, "
+                "Service end",
             ),
         ),
         one_of=((("amount",), ("debit", "credit")), (("period",), ("voucher_date",), ("date",))),
@@ -1323,7 +1333,8 @@ _KINDS = (
                 "code",
                 "Kund- eller leverantörsnummer",
                 "Customer or supplier number",
-                "Kundnr, Leverantörsnr, Kund/lev, Kund, Leverantör, Part, Party",
+                "Kundnr, Kundnummer, Leverantörsnr, Leverantörsnummer, Levnr, Kund/lev.nr, Kundnr/levnr, Kund/lev, "
+                "Kund, Leverantör, Kund/leverantör, Part, Motpartsnamn, Party",
                 "K-77",
             ),
             _f(
@@ -1432,7 +1443,8 @@ _KINDS = (
                 "date",
                 "Dagen då perioden släpptes",
                 "Day the period was released",
-                "Släppt, Släppdatum, Periodsläpp, Stängd, Stängningsdatum, Datum, Released on",
+                "Släppt, Släppdatum, Släpptes, Periodsläpp, Publicerad, Publiceringsdatum, Rapporterad, Låst, Stängd, "
+                "Stängningsdatum, Datum, Released on, Released, Release date",
                 "2015-04-13",
                 required=True,
             ),

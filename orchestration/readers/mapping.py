@@ -264,6 +264,13 @@ def lay_out(table: Table, kind: InputKind, source: Source) -> Layout:
         match = match_headers(kind, headers, rows)
         columns, notes = match.columns, match.notes
         unit = source.unit_of_amount
+        filled = {headers[i] for row in rows for i, cell in enumerate(row[: len(headers)]) if cell.strip()}
+        if kind.name == "ledger" and (unread := [name for name in match.unused if name in filled]):
+            unknown = Text(
+                sv=f"kolumner som inte känns igen läses inte: {', '.join(unread)}. Skriv i columns vilken som är vilken.",
+                en=f"columns that are not recognised are not read: {', '.join(unread)}. Write in columns which is which.",
+            )
+            notes = [*notes, unknown]
         stated = match.unit_of_amount or _title_unit(table, header)
         if "unit_of_amount" not in source.model_fields_set and stated:
             unit = stated  # type: ignore[assignment]
@@ -470,7 +477,8 @@ def _score(kind: InputKind, match: Match, headers: list[str], stem: str) -> floa
         score -= 3
     who = bool(available & {"employment", "person"})
     if kind.name == "payroll":
-        score += 1.0 if who or "wage_type" in available else -3.0
+        named = re.search(words, stem, re.IGNORECASE) or available & {"wage_type", "line_kind"}
+        score += 1.0 if who or named else -3.0
     if kind.name == "employment":
         wanted = {"degree", "employment_form", "monthly_wage", "full_time_wage", "actual_wage", "hourly_wage"}
         score += 1.0 if available & wanted else -2.0

@@ -11,7 +11,8 @@ import pytest
 from orchestration.errors import FileRejected
 from orchestration.privacy import open_person_key
 from orchestration.readers.kinds import KINDS, example_file
-from orchestration.readers.mapping import Proposal, propose_map, unique_headers
+from orchestration.readers.mapping import Proposal, lay_out, propose_map, unique_headers
+from orchestration.readers.sheets import open_table
 from orchestration.readers.tables import read_table
 from orchestration.settings import PERSONAL_KINDS, Source
 
@@ -68,6 +69,20 @@ def test_every_example_is_recognised(name: str, tmp_path: Path) -> None:
             "Account;Cost centre;Posting date;Amount",
             "4010;11;2015-03-02;10.50",
             {"unit": "Cost centre", "voucher_date": "Posting date"},
+        ),
+        (
+            "Serie;Verifikat;Bokföringsdag;Period;Konto;Ansvar;Motpart;Kundnr/Levnr;Kund/Leverantör;Tjänsteperiod från;"
+            "Tjänsteperiod t.o.m.;Registrerad;Belopp",
+            "L;1;2015-03-02;201503;6210;11;87;1001;Ekservice AB;2015-03-01;2015-03-31;2015-03-04;10,50",
+            {
+                "voucher_number": "Verifikat",
+                "voucher_date": "Bokföringsdag",
+                "party": "Kundnr/Levnr",
+                "party_name": "Kund/Leverantör",
+                "service_from": "Tjänsteperiod från",
+                "service_to": "Tjänsteperiod t.o.m.",
+                "registration_date": "Registrerad",
+            },
         ),
     ],
 )
@@ -178,3 +193,24 @@ def test_sign_and_unit_are_proposed_from_what_the_file_shows(tmp_path: Path) -> 
     ledger = tmp_path / "huvudbok.csv"
     ledger.write_text("Ansvar;Konto;Datum;Belopp\n1;3010;2025-01-01;-10,00\n1;5010;2025-01-01;20,00\n1;7010;2025-01-02;5,00\n")
     assert propose_map(ledger, "ledger").source.sign == "ledger"
+
+
+def test_payroll_per_unit_and_month_is_no_budget(tmp_path: Path) -> None:
+    path = tmp_path / "lon_2015.csv"
+    path.write_text("Löneperiod;Radtyp;Konto;Ansvar;Belopp\n201503;lönerad;5020;1100;350000,00\n", encoding="utf-8")
+    assert propose_map(path).kind == "payroll"
+
+
+def test_an_agreement_with_one_unit_has_it(tmp_path: Path) -> None:
+    path = tmp_path / "avtal.csv"
+    path.write_text("Avtalsnr;Typ;Enhet;Konto;Belopp;Intervall\nA1;kostnad;1100;6210;12000;1\n", encoding="utf-8")
+    assert propose_map(path).source.columns["seller_unit"] == "Enhet"
+
+
+def test_a_ledgers_columns_that_are_not_recognised_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "huvudbok.csv"
+    path.write_text("Period;Konto;Belopp;Vem det var;Tom\n201503;6210;12,00;Ekservice;\n", encoding="utf-8")
+    source = Source.model_validate({"kind": "ledger", "files": ["huvudbok*"]})
+    [note] = lay_out(open_table(path, source, path.name), KINDS["ledger"], source).notes
+    assert "Vem det var" in note.sv
+    assert "Tom" not in note.sv
