@@ -375,7 +375,7 @@ def profile_changes(
     databases `warehouse` and `reporting`; without the warehouse there are none.
     """
     wanted = {
-        (str(row.unit_code), str(row.report_line)): (json.loads(row.corrected_profile), str(row.periods).split(","))
+        (str(row.unit_code), str(row.report_line), str(getattr(row, "account", "") or "")): json.loads(row.corrected_profile)
         for row in findings.itertuples()
         if row.rule_id == "PER-04" and isinstance(row.corrected_profile, str) and row.status != "explained"
     }
@@ -392,15 +392,16 @@ def profile_changes(
         [months[0], months[-1]],
     ).fetchall()
     plan: dict[tuple[str, ...], dict[str, Decimal]] = defaultdict(dict)
-    lines: dict[tuple[str, ...], tuple[str, str]] = {}
+    profiles: dict[tuple[str, ...], list[float]] = {}
     for unit, line, account, activity, project, counterparty, month, amount in rows:
-        if (unit, line) in wanted and account:
+        profile = wanted.get((unit, line, account), wanted.get((unit, line, "")))  # of the account, or of the whole line
+        if profile and account:
             codes: tuple[str, ...] = (str(year), unit, account, activity, project, counterparty)
             plan[codes][month] = plan[codes].get(month, Decimal(0)) + amount
-            lines[codes] = (unit, line)
+            profiles[codes] = profile
     out = []
     for codes, by_month in plan.items():
-        profile, _ = wanted[lines[codes]]
+        profile = profiles[codes]
         total, whole = sum(by_month.values(), Decimal(0)), sum(map(Decimal, map(str, profile)), Decimal(0))
         if not whole or len(profile) != len(months):
             continue

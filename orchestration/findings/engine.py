@@ -116,6 +116,7 @@ def find(
     fiscal_first = m - (m - (fiscal_year_start - 1)) % 12
 
     close = matching.prepare(con, th, m)
+    close.is_first = previous is None
     agreements = register.read(con)
     ended: set[str] = set()
     if "dim_unit" in tables:
@@ -140,6 +141,7 @@ def find(
     drafts: list[Draft] = signals.recurring(close, con, agreements, ended, fiscal_first, told)
     drafts += exact.duplicates(con, th, m, regular)
     drafts += exact.cut_off(con, th, m, regular, close.explained, close.taken, fiscal_first)
+    drafts += exact.lone_credits(con, th, m, {rid for d in drafts for rid, _ in d.evidence})
     drafts += exact.internal_trade(con, th, m)
     pay = exact.payroll(con, th, m)
     drafts += pay

@@ -19,6 +19,12 @@ from orchestration.findings import matching
 from orchestration.findings.cases import month_name
 from orchestration.findings.draft import Draft
 
+#: What tells alike texts apart: numbers, and letters that stand alone.
+_MARKS = re.compile(r"\d+|\b[a-zåäö]\b")
+#: The share of a year by which an account's years may differ where its budget leaves them, for the budget to be asked about;
+#: elsewhere in the year twice as much.
+_SAME_YEARS = 0.05
+
 
 def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: set[str]) -> list[Draft]:
     """PER-06 on single rows. `regular` holds series that recur: for them only the same invoice number counts here."""
@@ -44,7 +50,9 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
         .set_index("rid")
     )
     pair["days"] = pair.days.astype("Float64").to_numpy(dtype=float, na_value=np.nan)  # without dates no rule on days holds
-    pair["who"] = pair.rid_b.map(rows.who)
+    # One of the two may have lost its party: the other one's habits are what there is to go by.
+    named = rows.party.reindex(pair.rid_b).to_numpy() != ""
+    pair["who"] = pair.rid_b.where(named, pair.rid_a).map(rows.who)
     # Numbers that are new each time are invoice numbers; of a party seen a few times only, the same number must come close in
     # time.
     pair["fresh"] = pair.who.map(habit.set_index("who").fresh).fillna(0)
@@ -53,6 +61,14 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
     pair["stem_a"], pair["stem_b"] = pair.rid_a.map(rows.stem), pair.rid_b.map(rows.stem)
     delta = (pair.kr_a - pair.kr_b).abs()
     exact = delta < 0.005
+    # A number that a party has written in three months or more is that of an agreement, or of the customer.
+    worn = con.execute(
+        "select party, ref from f_line where m >= ? and party <> '' and ref <> '' "
+        "group by party, ref having count(distinct m) >= 3",
+        [m - 15],
+    ).df()
+    worn_keys = set(zip(worn.party, worn.ref, strict=True))
+    pair["is_agreement_ref"] |= np.array([key in worn_keys for key in zip(pair.party, pair.ref_b, strict=True)], dtype=bool)
     same_ref = (
         (pair.ref_a == pair.ref_b)
         & (pair.ref_a != "")
@@ -68,12 +84,12 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
         & ~pair.is_agreement_ref
     )
     same_text = pair.txt_a == pair.txt_b
-    # A misspelt word is the same text; another number in it ("deltagare 2") is another thing.
+    # A misspelt word is the same text; another number or letter in it ("deltagare 2", "hus b") is another thing.
     like_text = same_text.copy()
     unlike = pair[(exact | (pair.ref_distance == 0)) & ~same_text]
     like_text[unlike.index] = np.array(
         [
-            matching.similar(a, b) and re.sub(r"\D", "", x) == re.sub(r"\D", "", y)
+            matching.similar(a, b) and _MARKS.findall(x) == _MARKS.findall(y)
             for a, b, x, y in zip(unlike.stem_a, unlike.stem_b, unlike.txt_a, unlike.txt_b, strict=True)
         ],
         dtype=bool,
@@ -83,6 +99,7 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
     no_ref = (pair.ref_a == "") & (pair.ref_b == "")
     one_ref = (pair.ref_a == "") ^ (pair.ref_b == "")
     within = pair.days.fillna(0) <= th.duplicate_days
+    soon, one_month = pair.days <= 10, pair.days.notna() & (pair.m_a == pair.m_b)
     same_place = (pair.unit_a == pair.unit_b) & (pair.account_a == pair.account_b)
     usual = con.execute(
         "select coalesce(nullif(party, ''), 'cp:' || cp || ':' || stem) as who, amount as kr, count(*) as times "
@@ -99,12 +116,21 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
     ).df()
     often_keys = set(zip(often.unit, often.account, often.party, strict=True))
     bills_often = np.array([key in often_keys for key in zip(pair.unit_b, pair.account_b, pair.party, strict=True)], dtype=bool)
+    # Who bills another amount every time (by meter, by hour) does not bill the same öre twice.
+    varied = con.execute(
+        "select unit, account, party from f_line where party <> '' and m >= ? and m < ? "
+        "group by unit, account, party having count(*) >= 6 and count(distinct amount) >= 0.9 * count(*)",
+        [m - 15, m],
+    ).df()
+    varied_keys = set(zip(varied.unit, varied.account, varied.party, strict=True))
+    never_twice = np.array([key in varied_keys for key in zip(pair.unit_b, pair.account_b, pair.party, strict=True)], dtype=bool)
     # The same öre on the same days is no accident, however often the party bills.
     odd_amount = np.mod(pair.kr_b.abs(), 10) >= 0.005
     grade = np.select(
         [
             same_ref & exact & within & ~other_period,
             same_ref & within & ~other_period & (same_text | same_place) & (delta <= 0.03 * pair.kr_b.abs()),
+            never_twice & exact & like_text & within & same_place & ~other_period & odd_amount,
             ~pair.recurs
             & near_ref
             & (delta <= 0.021 * pair.kr_b.abs())
@@ -117,27 +143,61 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
             exact & like_text & same_period & within & same_place & ~standard & odd_amount,
             ~pair.recurs & (no_ref | one_ref) & exact & like_text & (pair.days <= 10) & same_place & ~standard & ~other_period,
             exact & same_text & (pair.days <= 3) & same_place & ~standard & ~other_period & (pair.m_a == pair.m_b) & odd_amount,
-            ~pair.recurs & exact & same_text & (pair.days <= 10) & same_place & ~standard & ~other_period,
+            ~pair.recurs & exact & same_text & (soon | one_month & (no_ref | one_ref)) & same_place & ~standard & ~other_period,
             ~pair.recurs
             & near_ref
             & (delta <= 0.021 * pair.kr_b.abs())
-            & same_text
+            & like_text
             & same_place
             & (pair.days <= 45)
             & ~standard
             & (exact | ~bills_often),
+            # Without any number: the same öre within some weeks, or nearly the same amount within some days.
+            ~pair.recurs
+            & no_ref
+            & same_text
+            & same_place
+            & ~standard
+            & ~other_period
+            & exact
+            & odd_amount
+            & (pair.days <= th.duplicate_days),
+            ~pair.recurs & no_ref & (delta <= 0.021 * pair.kr_b.abs()) & same_text & soon & same_place & ~bills_often,
         ],
-        [0.97, 0.93, 0.92, 0.92, 0.9, 0.92, 0.6, 0.6],
+        [0.97, 0.93, 0.93, 0.92, 0.92, 0.9, 0.92, 0.6, 0.6, 0.6, 0.6],
         0.0,
     )
+    # Two alike each time: two machines, two places.
+    twins = con.execute(
+        "with paired as (select unit, account, party, m, max(n) as n from (select unit, account, party, m, count(*) as n "
+        "from f_line where party <> '' and m between ? and ? group by unit, account, party, m, amount) as alike "
+        "group by unit, account, party, m) "
+        "select unit, account, party from paired group by unit, account, party having avg(case when n > 1 then 1.0 else 0.0 end) "
+        ">= 0.5",
+        [m - 25, m - 1],
+    ).df()
+    twin_keys = set(zip(twins.unit, twins.account, twins.party, strict=True))
+    usually_two = np.array([key in twin_keys for key in zip(pair.unit_b, pair.account_b, pair.party, strict=True)], dtype=bool)
+    grade = np.where(usually_two & ~same_ref & (pair.m_a == pair.m_b), 0.0, grade)
+    # The third month running of the same amount is a rhythm, however alike the numbers are.
+    monthly = con.execute(
+        "select coalesce(nullif(party, ''), 'cp:' || cp || ':' || stem) as who, amount as kr from f_line where m > ? "
+        "group by 1, 2 having count(*) = 3 and count(distinct m) = 3",
+        [m - 3],
+    ).df()
+    monthly_keys = set(zip(monthly.who, monthly.kr.astype(float).round(2), strict=True))
+    rhythm = np.array([(w, k) in monthly_keys for w, k in zip(pair.who, pair.kr_b.round(2), strict=True)], dtype=bool)
+    grade = np.where(rhythm & ~same_ref & ~same_period & (pair.days > 20), 0.0, grade)
     # Round prices come back: an equal round amount with another number proves little.
     round_price = exact & (np.mod(pair.kr_b.abs(), 100) < 0.005)
     grade = np.where((grade < 0.93) & (grade > 0) & round_price & ~same_ref, np.where(pair.days <= 10, 0.6, 0.0), grade)
     grade = np.where((grade < 0.93) & (pair.kr_b.abs() < 2000), 0.0, grade)
     # Invoices that follow one another in the sender's numbering are two, unless the last figure is a slip of the pen: asked.
     number_a, number_b = _number(pair.ref_a), _number(pair.ref_b)
-    follows = (number_a != number_b) & ((number_a - number_b).abs() <= 10)
-    grade = np.where((grade < 0.93) & follows, np.minimum(grade, 0.6), grade)
+    # A sender's numbers rise: a later invoice with a lower number follows none, but may have been posted out of turn: asked too.
+    step = (number_b - number_a) * np.where(pair.date_b < pair.date_a, -1, 1)
+    follows = step.between(1, 10) | (step.between(-10, -1) & (pair.days == 0))
+    grade = np.where((grade < 0.93) & (follows | step.between(-10, -1)), np.minimum(grade, 0.6), grade)
     together, later = exact & (pair.days == 0), pair.days > 20  # sent and booked together; the next month's invoice
     grade = np.where((grade < 0.93) & follows & (together | later), 0.0, grade)
     pair["grade"] = grade
@@ -193,6 +253,52 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
     return out
 
 
+def lone_credits(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, told: set[int]) -> list[Draft]:
+    """PER-07, asked: a customer's or supplier's item of the wrong sign that no earlier invoice could be taken back by.
+
+    told: rows that other findings speak of. An invoice is credited within some months; a debit on an income account that says
+    nothing of a credit and has no such invoice behind it is as likely an invoice with its sign turned.
+    """
+    rows = con.execute(
+        """
+        select l.* from f_line as l
+        where l.m = ? and not l.interim and not l.internal and not coalesce(l.is_credit, false) and l.party <> ''
+            and abs(l.kr) >= ? and case when right(l.line, 7) = '_income' then -1
+                when right(l.line, 5) = '_cost' then 1 end * l.kr > 0
+            and not exists (
+                select 1 from f_line as c where c.party = l.party and c.m between l.m - 10 and l.m and c.kr * l.kr < 0
+                    and abs(c.kr) >= 0.98 * abs(l.kr)
+            )
+        order by l.rid
+        """,
+        [m, th.accrual_threshold],
+    ).df()
+    return [
+        Draft(
+            "PER-07",
+            "fråga",
+            f"{r.unit}|{r.account}|{r.party}|{r.ref or r.txt}",
+            f"{m}",
+            r.unit,
+            r.line,
+            r.account,
+            r.cp,
+            r.party,
+            [m],
+            -float(r.kr),
+            float(r.kr),
+            -2 * float(r.kr),
+            -2 * float(r.kr),
+            0.5,
+            "Omvänt tecken för kontot, och ingen tidigare faktura som posten kan kreditera",
+            evidence=[(int(r.rid), "booked")],
+            proposal=(r.account, r.account, round(2 * abs(float(r.kr)), 2), 0),
+        )
+        for r in rows.itertuples()
+        if int(r.rid) not in told
+    ]
+
+
 #: Rows that make what somebody without a name usually tells of its time.
 _HABIT = 6
 
@@ -224,7 +330,7 @@ def cut_off(
         "where not interim and line not in ('personnel', 'balance') and not internal "
         "and (abs(posting_kr) >= ? or abs(posting_kr) >= ? and st < ?) and not coalesce(is_credit, false) "
         "and not exists (select 1 from f_line as c where c.m = ? and c.unit = l.unit and c.account = l.account "
-        "and c.party = l.party and c.amount = -l.amount) "
+        "and (c.party = l.party or c.party = '' or l.party = '') and c.amount = -l.amount) "
         # it was accrued: the reversal of the estimate takes it back to where it belongs
         "and not exists (select 1 from f_line as c where c.m = ? and c.unit = l.unit and c.account = l.account "
         "and c.interim and (c.party = l.party or c.party = '') and c.kr * l.kr < 0 and abs(c.kr + l.kr) < 0.3 * abs(l.kr)) "
@@ -243,7 +349,7 @@ def cut_off(
         """
         select unit, account, case when party <> '' then party else fine end as who, count(*) as k,
             median(st - m) as st_usual, min(st - m) as st_least, max(st - m) as st_most,
-            avg(case when extract(year from voucher_date) * 12 + extract(month from voucher_date) - 1 < m then 1.0 else 0.0 end)
+            avg(case when extract(year from dated_on) * 12 + extract(month from dated_on) - 1 < m then 1.0 else 0.0 end)
             as early_date
         from f_line where (party <> '' or stem <> '') and m < ? and m >= ? group by all
         """,
@@ -251,7 +357,7 @@ def cut_off(
     ).df()
     by_series = con.execute(
         """
-        select voucher_series, avg(case when extract(year from voucher_date) * 12 + extract(month from voucher_date) - 1 < m
+        select voucher_series, avg(case when extract(year from dated_on) * 12 + extract(month from dated_on) - 1 < m
         then 1.0 else 0.0 end) as before
         from f_line where m < ? and m >= ? group by voucher_series
         """,
@@ -268,8 +374,17 @@ def cut_off(
     rows["who"] = rows.party.where(rows.party != "", rows.fine)
     rows = rows.merge(habit, on=["unit", "account", "who"], how="left").merge(by_series, on="voucher_series", how="left")
     rows = rows[(rows.party != "") | (rows.arrears.fillna(0) < 0.25) | (rows.k >= _HABIT)]
-    vm = rows.voucher_date.map(lambda v: m if pd.isna(v) else pd.Timestamp(v).year * 12 + pd.Timestamp(v).month - 1)
+    vm = rows.dated_on.map(lambda v: m if pd.isna(v) else pd.Timestamp(v).year * 12 + pd.Timestamp(v).month - 1)
     rows["date_m"] = np.where((rows.before.fillna(0) < 0.1) & (rows.early_date.fillna(0) < 0.3), vm, m)
+    # It goes on where a bill of its size ended that was taken in the same way, whoever sent it: the municipality's choice.
+    con.register("f_asked", rows[["unit", "account", "posting_rid", "kr"]].assign(begins=rows.sf.fillna(m)))
+    chosen = con.execute(
+        "select distinct a.posting_rid from f_asked as a inner join f_line as l on a.unit = l.unit and a.account = l.account "
+        "where l.m < ? and l.m >= ? and l.st >= l.m + 3 and abs(l.st + 1 - a.begins) <= 1 and abs(l.kr / a.kr - 1) <= 0.3",
+        [m, m - 13],
+    ).df()
+    con.unregister("f_asked")
+    rows["as_before"] = rows.posting_rid.isin(chosen.posting_rid)
     out = []
     for r in rows.itertuples():
         amount = float(r.kr)
@@ -288,7 +403,7 @@ def cut_off(
         elif r.date_m < m:
             belongs, prior = [int(r.date_m)], float(r.date_m < fiscal_first)
             rule, grade, why = ("PER-02" if prior and amount > 0 else "PER-05"), 0.91, "Fakturadatumet"
-        elif pd.notna(r.st) and r.st >= m + 3 and (pd.isna(r.st_most) or r.st_most < 3) and r.st - m < 48:
+        elif pd.notna(r.st) and r.st >= m + 3 and (pd.isna(r.st_most) or r.st_most < 3) and not r.as_before and r.st - m < 48:
             span = int(r.st) - int(r.sf if pd.notna(r.sf) else m) + 1
             later = amount * min(1.0, (int(r.st) - m) / max(1, span))
             if abs(later) < th.accrual_threshold:
@@ -573,6 +688,9 @@ def payroll(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> list[Draf
         hr = hr.rename(columns={"unit_code": "unit"})
         hr = hr.groupby(["unit", "m"], as_index=False)[["gross", "employer_contribution"]].sum()
         hr[["gross", "employer_contribution"]] = hr[["gross", "employer_contribution"]].astype(float)
+        # Pay is counted as a positive amount here; the mart has it in stored sign, cost −.
+        if hr.gross.sum() < 0:
+            hr[["gross", "employer_contribution"]] *= -1
         work = ledger.merge(hr[hr.m >= m - 13], on=["unit", "m"], how="outer")
     else:
         work = ledger.assign(gross=np.nan, employer_contribution=np.nan)
@@ -885,29 +1003,54 @@ def vouchers(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int) -> list[Dra
 def profile(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, fiscal_first: int) -> list[tuple[Draft, list[float]]]:
     """PER-04: the cumulative budget curve of the year against the median curve of up to three years, per unit and report line.
 
+    Where the line as a whole follows its years, the account whose budget does so least is asked about: a heating budget in
+    twelfths is lost among the unit's other costs, and its kronor are none the less profile.
+
     Returns the draft and the corrected twelve amounts. The curve effect of the period is `effect_period` (budget minus
     reference).
     """
-    tables = {row[0] for row in con.execute("select table_name from information_schema.tables").fetchall()}
-    if "int_amount" not in tables:
+    columns = {
+        name
+        for (name,) in con.execute(
+            "select column_name from information_schema.columns where table_name = 'int_amount'"
+        ).fetchall()
+    }
+    if not columns:
         return []
+    account = "account" if "account" in columns else "cast(null as varchar)"
     budget = con.execute(
-        "select unit_code as unit, report_line as line, cast(substr(period, 1, 4) as integer) * 12 + "
-        "cast(substr(period, 6, 2) as integer) - 1 as m, "
-        "sum(cast(amount as double)) as kr from int_amount where amount_type = 'budget' and period is not null group by 1, 2, 3"
+        "select unit_code as unit, report_line as line, cast(substr(period, 1, 4) as integer) * 12 + "  # noqa: S608 - a name
+        f"cast(substr(period, 6, 2) as integer) - 1 as m, {account} as account, "
+        "sum(cast(amount as double)) as kr from int_amount where amount_type = 'budget' and period is not null group by all"
     ).df()
     budget = budget[(budget.m >= fiscal_first) & (budget.m < fiscal_first + 12)]
     if budget.empty:
         return []
     actual = con.execute(
-        "select unit, line, m, cast(sum(amount) as double) as kr from f_use where m < ? group by unit, line, m", [fiscal_first]
+        "select unit, line, account, m, cast(sum(amount) as double) as kr from f_use where m < ? group by all", [fiscal_first]
     ).df()
     first = con.execute("select min(m) from f_use").fetchone()
     years = [y for y in (1, 2, 3) if first and fiscal_first - 12 * y >= first[0]]
     if len(years) < 2:
         return []
+    found = _profiles(budget, actual, ["unit", "line"], th, m, fiscal_first, years)
+    told = {(draft.unit, draft.line) for _, draft, _ in found}
+    of_accounts = _profiles(budget[budget.account.notna()], actual, ["unit", "line", "account"], th, m, fiscal_first, years)
+    for kronor, draft, corrected in sorted(of_accounts, key=lambda x: (-x[0], x[1].key)):
+        if (draft.unit, draft.line) not in told:
+            told.add((draft.unit, draft.line))
+            found.append((kronor, draft, corrected))
+    return [(draft, corrected) for _, draft, corrected in found]
+
+
+def _profiles(
+    budget: pd.DataFrame, actual: pd.DataFrame, by: list[str], th: Thresholds, m: int, fiscal_first: int, years: list[int]
+) -> list[tuple[float, Draft, list[float]]]:
+    """Return kronor, draft and corrected twelve amounts of every budget in `by` whose curve its years do not follow."""
+    if budget.empty:
+        return []
     plan = (
-        budget.pivot_table(index=["unit", "line"], columns="m", values="kr", aggfunc="sum")
+        budget.pivot_table(index=by, columns="m", values="kr", aggfunc="sum")
         .reindex(columns=range(fiscal_first, fiscal_first + 12))
         .fillna(0.0)
     )
@@ -915,7 +1058,7 @@ def profile(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, fiscal_first
     for y in years:
         a = actual[(actual.m >= fiscal_first - 12 * y) & (actual.m < fiscal_first - 12 * (y - 1))]
         grid = (
-            a.pivot_table(index=["unit", "line"], columns="m", values="kr", aggfunc="sum")
+            a.pivot_table(index=by, columns="m", values="kr", aggfunc="sum")
             .reindex(index=plan.index, columns=range(fiscal_first - 12 * y, fiscal_first - 12 * (y - 1)))
             .fillna(0.0)
             .to_numpy()
@@ -939,10 +1082,15 @@ def profile(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, fiscal_first
     # A gap counts by as much as it lies outside what the years themselves differ.
     excess = np.where(np.isnan(gap), 0.0, np.abs(gap) - 1.5 * np.nan_to_num(spread))
     out = []
-    for p, (unit, line) in enumerate(plan.index):
+    for p, (unit, line, *accounts) in enumerate(plan.index):
         k = int(np.argmax(excess[p]))
         if np.isnan(gap[p, k]) or excess[p, k] < 0.5 * th.profile_distance or abs(gap[p, k]) < th.profile_distance:
             continue
+        # An account is asked about where its years agree with one another and not with the budget.
+        if accounts and (spread[p, k] > _SAME_YEARS or np.nanmax(spread[p]) > 2 * _SAME_YEARS):
+            continue
+        sure = excess[p, k] >= th.profile_distance and abs(gap[p, k]) >= th.profile_assert
+        of_account = f" för konto {accounts[0]}" if accounts else ""
         money = abs(gap[p, k] * whole[p])
         size = f"{abs(gap[p, k]):.0%}"
         kronor = f"{money:,.0f} kr".replace(",", " ")
@@ -954,14 +1102,15 @@ def profile(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, fiscal_first
         corrected[-1] = round(float(whole[p]) - sum(corrected[:-1]), 2)
         out.append(
             (
+                money,
                 Draft(
                     "PER-04",
-                    "fel" if excess[p, k] >= th.profile_distance and abs(gap[p, k]) >= th.profile_assert else "fråga",
-                    f"{unit}|{line}",
+                    "fel" if sure and not accounts else "fråga",
+                    "|".join([unit, line, *accounts]),
                     f"{fiscal_first}",
                     str(unit),
                     str(line),
-                    "",
+                    accounts[0] if accounts else "",
                     "",
                     "",
                     list(range(fiscal_first, fiscal_first + 12)),
@@ -970,7 +1119,7 @@ def profile(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, fiscal_first
                     -now,
                     0.0,
                     0.9,
-                    f"Budgetens kurva avviker som mest {size} av året ({kronor}) från tidigare års",
+                    f"Budgetens kurva{of_account} avviker som mest {size} av året ({kronor}) från tidigare års",
                 ),
                 corrected,
             )

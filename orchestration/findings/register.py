@@ -91,6 +91,10 @@ def read(con: duckdb.DuckDBPyConnection) -> pd.DataFrame:
         if name not in out:
             out[name] = None
     out["cp"], out["party"], out["text"] = out.counterparty.fillna(""), out.party.fillna("").astype(str), out.text.fillna("")
+    if "f_party_number" in tables:  # a register that names its parties, and a ledger that numbers them
+        number = con.execute("select name, party from f_party_number").df().set_index("name").party
+        known = out.party.map(_plain)
+        out["party"] = known.map(number).where(known.isin(number.index), out.party)
     out["ref"] = out.reference.map(_norm)
     out["from_m"] = out.valid_from.map(lambda v: _month(v, 0))
     out["to_m"] = out.valid_to.map(lambda v: _month(v, 10**6))
@@ -158,6 +162,16 @@ def match(agreements: pd.DataFrame, due: pd.DataFrame, refs: pd.DataFrame, m: in
             taken_a.add(a)
             out.append((i, a, bool(known)))
     return pd.DataFrame(out, columns=["i", "a", "sure"])
+
+
+def successors(agreements: pd.DataFrame, m: int) -> pd.Series:
+    """Return, by row that has ended before month `m`, the row that carries the same agreement on: same side, party and words."""
+    same = ["unit", "account", "dir", "other_unit", "party", "ref", "text"]
+    rows = agreements[[*same, "agreement_id"]].assign(a=agreements.index)
+    now = rows[(agreements.from_m <= m) & (agreements.to_m >= m)]
+    both = rows[agreements.to_m < m].merge(now, on=same, suffixes=("", "_now"))
+    both = both.assign(renamed=both.agreement_id != both.agreement_id_now).sort_values(["a", "renamed", "a_now"])
+    return both.drop_duplicates("a").set_index("a").a_now
 
 
 def due_now(agreements: pd.DataFrame, matched: set[int], m: int) -> pd.DataFrame:

@@ -11,7 +11,7 @@ The tested month never enters its own baseline.
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,13 +31,25 @@ REGIMES: tuple[tuple[int, int, int, int], ...] = (
     (6, 24, 3, 0),
     (12, 36, 2, 0),
     (1, 15, 12, 3),  # a long series with a hole of three months
+    (3, 24, 6, 2),  # and a quarterly one with a hole of two quarters
 )
 
 
-#: Same months of two years whose growth is known: the last five say what a price has become.
-_PAIRS = 5
 #: Series that are fitted at once.
 _BLOCK = 50_000
+
+#: Months before the close in which the ways to know an amount are judged, and occasions that each may look back on.
+_JUDGED, _OCCASIONS = 24, 12
+#: What an occasion weighs against the one after it, so that the two newest just outweigh all the others; and what a month
+#: weighs against the one after it.
+_TWO_OUTWEIGH, _FADE = 0.7, 0.9
+#: Log differences: the same price; a rise or cut that follows an index (more is an exception until it is seen twice); the
+#: most that siblings move in a month; a miss that is no worse for being larger.
+_SAME, _RISE, _MOVE, _FAR = 0.003, 0.1, 0.5, 0.15
+#: Times the usual distance from the middle beyond which an occasion stands out (2.5 standard deviations).
+_OUTLIER = 3.7
+#: The month of the year, and the last posting by itself, must do this much better than what is simpler.
+_SEASON_MUST, _LAST_MUST = 1.05, 1.25
 
 
 @dataclass
@@ -45,9 +57,9 @@ class Fit:
     """One row per series (the order of `frame`), judged at column `t` from the columns before it.
 
     `cadence` is 0 where the series is not regular. `due` says that column t is a slot. `expected` is the amount due, in the
-    series'
-    direction (positive). `scale` is the robust standard deviation of the log residual. `slots` and `hits` count the series' whole
-    life. `history` holds, per column, 1 filled slot, -1 empty slot, 0 no slot; `local` what was expected there then.
+    series' direction (positive). `scale` is the robust standard deviation of the log residual, `width` the half-width that held
+    nine of ten. `slots` and `hits` count the series' whole life. `history` holds, per column, 1 filled slot, -1 empty slot, 0 no
+    slot; `local` what was expected there then.
     """
 
     frame: pd.DataFrame
@@ -61,6 +73,7 @@ class Fit:
     due: np.ndarray
     expected: np.ndarray
     scale: np.ndarray
+    width: np.ndarray
     slots: np.ndarray
     hits: np.ndarray
     history: np.ndarray
@@ -110,6 +123,7 @@ def _calendars(posted: np.ndarray, last: np.ndarray) -> np.ndarray:
     out = both | hole
     good = (count >= 2) & (out.sum(axis=1) <= 10) & (differ == hole | edge).all(axis=1)
     good &= (hole.sum(axis=1) <= (count >= 5)) & (edge.sum(axis=1) <= np.where(count >= 4, 2, 0))
+    good &= ~(differ & (at < posted.argmax(axis=1)[:, None])).any(axis=1)  # before its first posting no month was closed
     return np.where(good[:, None], out, np.zeros((size, 12), dtype=bool))
 
 
@@ -159,7 +173,7 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
         ok &= tail < 12 + c
         cadence[ok], phase[ok] = c, f[ok]
     own = _calendars(posted[:, past] & alive[:, past], last_column)
-    same = (cadence == 0) & own.any(axis=1) & (tail < 12)
+    same = (cadence <= 1) & own.any(axis=1) & (tail < 12)  # six months running may be a season
     calendar = np.zeros((size, 12), dtype=bool)
     rows = np.flatnonzero(same)
     for back in range(12):
@@ -177,9 +191,11 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
     hits = (slot_all & posted)[:, past].sum(axis=1)
 
     # A price only where there is a rhythm: most series of a large ledger have none.
-    expected, scale, local = np.full(size, np.nan), np.full(size, np.nan), np.zeros((size, t + 1))
+    expected, scale, width, local = (np.full(shape, np.nan) for shape in (size, size, size, (size, t + 1)))
     some = np.flatnonzero(regular)
-    expected[some], scale[some], local[some] = _price(pos[some], neg[some], posted[some], typical[some], cadence[some], t)
+    expected[some], scale[some], width[some], local[some] = _price(
+        frame.iloc[some], pos[some], neg[some], posted[some], typical[some], cadence[some], t
+    )
     # Chance makes short rhythms. Either the amounts agree, or the rhythm has held for long, up to its own last posting.
     until = (slot_all[:, past] & (columns[None, past] <= last_column[:, None])).sum(axis=1)
     steady = np.where(until > 0, hits / np.maximum(until, 1), 0.0)
@@ -206,89 +222,203 @@ def fit(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0
         due,
         np.nan_to_num(expected),
         np.nan_to_num(scale, nan=0.3),
+        np.nan_to_num(width, nan=0.5),
         slots,
         hits,
         history,
         multiple,
-        local,
+        np.nan_to_num(local),
     )
 
 
 def _price(
-    pos: np.ndarray, neg: np.ndarray, posted: np.ndarray, typical: np.ndarray, cadence: np.ndarray, t: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what regular series are expected to cost at column t, the scale of the residual, and what each column expected.
+    frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, posted: np.ndarray, typical: np.ndarray, cadence: np.ndarray, t: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return what regular series are expected to cost at column t, the scale of the residual, the half-width (log) that holds
+    nine residuals of ten, and what each of the last columns expected.
 
-    The last, the median of the last three or of the last nine, or last years' same month times the growth since: what predicted
-    best.
+    Six ways to know an amount compete, each judged by how near it would have come in the last two years, the simplest first: the
+    newest price, the usual level, both of them moved as the siblings moved in the month, the last posting, and the month of the
+    year. Siblings are the other series of the account: what all of them do is the price or the weather, and no matter of one
+    agreement.
     """
-    size = len(pos)
     value = np.where(pos - neg > 0.2 * np.nan_to_num(typical)[:, None], pos - neg, pos)
-    last = np.full((size, 9), np.nan)
-    flat, long, seasonal, newest = (np.full((size, t + 1), np.nan) for _ in range(4))
-    with np.errstate(all="ignore"):
-        logged = np.where(posted, np.log(value), np.nan)
-    # The growth since k months ago, month by month: the same months are compared, so that a hole moves nothing.
-    growth = {k: np.full((size, _PAIRS), np.nan) for k in (12, 24, 36)}
-    for j in range(t + 1):
-        count = (~np.isnan(last[:, :3])).sum(axis=1)
-        with np.errstate(all="ignore"), warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a series that has not begun has no median
-            level = np.where(count == 3, np.sort(last[:, :3], axis=1)[:, 1], last[:, 0])
-            nine = ~np.isnan(last[:, 8])
-            long[nine, j] = np.median(last[nine], axis=1)
-            newest[:, j] = last[:, 0]
-            flat[:, j] = np.where(cadence >= 6, last[:, 0], level)
-            earlier = [logged[:, j - k] + np.nan_to_num(_median(growth[k])) for k in growth if j >= k]
-            if earlier:
-                seasonal[:, j] = np.exp(np.nanmean(earlier, axis=0))
-        hit = posted[:, j]
-        last[hit] = np.column_stack([value[hit, j], last[hit, :8]])
-        for k, pairs in growth.items():
-            if j < k:
-                break
-            both = np.flatnonzero(hit & posted[:, j - k])
-            pairs[both] = np.column_stack([logged[both, j] - logged[both, j - k], pairs[both, : _PAIRS - 1]])
-    recent = slice(max(0, t - 18), t)
-    with np.errstate(all="ignore"):
-        (s_flat, k_flat), (s_long, k_long), (s_seas, k_seas), (s_last, k_last) = (
-            _mad(np.where(posted[:, recent], np.log(value[:, recent] / guess[:, recent]), np.nan))
-            for guess in (flat, long, seasonal, newest)
-        )
-    # In its second year a season must be plain to see; one that only rises and falls is best followed by its last posting.
-    use_season = ((k_seas >= 6) & (s_seas < 0.7 * s_flat) | (k_seas >= 3) & (s_seas < 0.4 * np.fmin(s_flat, s_last))) & ~np.isnan(
-        seasonal[:, t]
-    )
-    use_newest = ~use_season & (k_last >= 6) & (s_flat > 0.1) & (s_last < 0.7 * s_flat)
-    use_long = ~use_season & ~use_newest & (k_long >= 9) & (s_flat > 0.03) & (s_long < s_flat) & ~np.isnan(long[:, t])
-    used = [use_season, use_newest, use_long]
-    expected = np.select(used, [seasonal[:, t], newest[:, t], long[:, t]], flat[:, t])
-    scale = np.select(used, [s_seas, s_last, s_long], s_flat)
-    local = np.select([one[:, None] for one in used], [seasonal, newest, long], flat)
-    known = np.select(used, [k_seas, k_last, k_long], k_flat)
+    log = np.full(value.shape, np.nan)
+    log[posted] = np.log(value[posted])
+    first = max(0, t - _JUDGED)
+    yearly = cadence >= 6
+    siblings = frame.groupby(["account", "dir", "grain", "interim"], sort=False).ngroup().to_numpy()
+    newest = _ahead(log, lambda last: np.where(yearly, last[:, 0], _newest(last)), first)
+    occasions = np.arange(_OCCASIONS)
+    weight = _FADE ** (cadence[:, None] * occasions)
+    age = cadence * (weight @ (occasions + 1)) / weight.sum(axis=1)  # months since the usual level, which prices have risen since
+    risen = _growth(log, siblings, first) * age[:, None] / 12
+    level = _ahead(log, lambda last: _level(last, weight), first) + risen
+    season = _season(log, siblings)
+    ways = [newest, level]
+    for way in (newest, level):
+        move = _of_siblings(log[:, first:] - way[:, first:], siblings)
+        move = np.where(np.abs(move) <= _MOVE, move, 0.0)  # nothing, or more than a price moves
+        ways.append(np.concatenate([way[:, :first], way[:, first:] + move], axis=1))
+    ways.append(_ahead(log, lambda last: last[:, 0], first))
+    ways.append(_ahead(log - season, lambda last: _level(last, weight), first) + risen + season)
+
+    past = slice(first, t)
+    error = np.stack([np.abs(log[:, past] - way[:, past]) for way in ways])
+    error[:, np.isnan(error).any(axis=0)] = np.nan
+    known = (~np.isnan(error[0])).sum(axis=1)
+    far = np.nansum(np.minimum(error, _FAR), axis=2)
+    far[-2] *= _LAST_MUST  # what only rises and falls (heating in its second year) is best followed by its last posting
+    far[-1] *= _SEASON_MUST  # a calendar of its own must show itself
+    best = far.argmin(axis=0)
+    which = np.arange(len(best))
+    own = error[best, which]
+    local = np.exp(np.stack(ways)[best, which]).round(2)
+    expected = local[:, t]
+    scale, _ = _mad(own)
     scale = np.where(known == 0, 0.3, np.where(known == 1, 2 * scale, scale))
-    return expected, scale, np.where(np.isnan(local) | (local <= 0), np.nan_to_num(expected)[:, None], local)
+    return expected, scale, _nine_of_ten(own, scale), np.where(np.isnan(local), np.nan_to_num(expected)[:, None], local)
+
+
+def _ahead(log: np.ndarray, level: Callable[[np.ndarray], np.ndarray], first: int) -> np.ndarray:
+    """Return, from column `first` on, what `level` makes of the occasions before the column, the newest first."""
+    last = np.full((len(log), _OCCASIONS), np.nan)
+    out = np.full(log.shape, np.nan)
+    for j in range(log.shape[1]):
+        if j >= first:
+            out[:, j] = level(last)
+        hit = ~np.isnan(log[:, j])
+        last[hit] = np.column_stack([log[hit, j], last[hit, :-1]])
+    return out
+
+
+def _weighted_median(last: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    found = np.where(np.isnan(last), np.inf, last)
+    order = np.argsort(found, axis=1, kind="stable")
+    found = np.take_along_axis(found, order, axis=1)
+    ordered = np.take_along_axis(np.broadcast_to(weight, last.shape), order, axis=1)
+    below = np.where(np.isinf(found), 0.0, ordered).cumsum(axis=1)
+    middle = np.take_along_axis(found, (below >= below[:, -1:] / 2).argmax(axis=1)[:, None], axis=1)[:, 0]
+    return np.where(np.isinf(middle), np.nan, middle)
+
+
+def _newest(last: np.ndarray) -> np.ndarray:
+    """The price as last known: a price seen twice is the price, and so is a small change of one that has stood still."""
+    still = (np.abs(last[:, 1:3] - last[:, 2:4]) < _SAME).all(axis=1)
+    usual = _weighted_median(last, _TWO_OUTWEIGH ** np.arange(_OCCASIONS))
+    return np.where(still & (np.abs(last[:, 0] - last[:, 1]) <= _RISE), last[:, 0], usual)
+
+
+def _level(last: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """The weighted mean of the last twelve occasions without those that stand far out."""
+    away = np.abs(last - _weighted_median(last, weight)[:, None])
+    usual = _median(away)[:, None]
+    weight = np.where(away <= np.maximum(_OUTLIER * usual, _SAME), weight, 0.0)
+    total = weight.sum(axis=1)
+    return np.where(total > 0, (weight * np.nan_to_num(last)).sum(axis=1) / np.where(total > 0, total, 1.0), np.nan)
+
+
+def _growth(log: np.ndarray, siblings: np.ndarray, first: int) -> np.ndarray:
+    """Return how much the siblings' prices rose in the year before each column, from `first` on; 0 where nobody knows.
+
+    Prices follow the same index; what one series says of its own growth is mostly chance.
+    """
+    rise = np.full(log.shape, np.nan)
+    rise[:, 12:] = log[:, 12:] - log[:, :-12]
+    own = np.full(log.shape, np.nan)
+    for j in range(max(first, 16), log.shape[1]):
+        own[:, j] = _median(rise[:, j - 12 : j])
+    return np.nan_to_num(np.clip(_of_siblings(own, siblings), -_RISE, _RISE))
+
+
+def _season(log: np.ndarray, siblings: np.ndarray) -> np.ndarray:
+    """Return how far each column's month lies from its year, as known before the column; 0 where nobody knows.
+
+    What the series' own earlier years say and what the siblings say meet halfway: heating, schools and fees follow the same
+    calendar everywhere, each with its own swing, and two years of one series are thin evidence.
+    """
+    size, columns = log.shape
+    was = ~np.isnan(log)
+    zero = np.zeros((size, 1))
+    total, count = (np.concatenate([zero, np.cumsum(x, axis=1)], axis=1) for x in (np.nan_to_num(log), was))
+    born = np.where(was.any(axis=1), was.argmax(axis=1), columns)
+    row = np.arange(size)
+    own = np.full(log.shape, np.nan)
+    for j in range(12, columns):
+        away = []
+        for back in range(j - 12, -1, -12):
+            start = np.clip(np.maximum(born, back - 6), 0, j - 12)  # of the year around the month, or the nearest that is known
+            n = count[row, start + 12] - count[row, start]
+            year = (total[row, start + 12] - total[row, start]) / np.maximum(n, 1)
+            away.append(np.where((start >= born) & was[:, back], log[:, back] - year, np.nan))
+        own[:, j] = _mean(np.stack(away))
+    shared = _of_siblings(own, siblings)
+    both = np.where(np.isnan(own) | np.isnan(shared), 0.0, own * shared), np.where(np.isnan(own), 0.0, np.nan_to_num(shared) ** 2)
+    swing = np.clip(*((both[0].cumsum(axis=1) + 0.05) / (both[1].cumsum(axis=1) + 0.05), 0, 2))
+    shared = swing * shared
+    return np.nan_to_num(np.where(np.isnan(own), shared, np.where(np.isnan(shared), own, (own + shared) / 2)))
+
+
+def _of_siblings(values: np.ndarray, siblings: np.ndarray) -> np.ndarray:
+    """Return for each series and column the median of the other series with the same number; NaN where they are under three."""
+    out = np.full(values.shape, np.nan)
+    order = np.argsort(siblings, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(siblings[order])) + 1):
+        if len(rows) <= 3:
+            continue
+        group = np.where(np.isnan(values[rows]), np.inf, values[rows])
+        rank = np.argsort(np.argsort(group, axis=0, kind="stable"), axis=0, kind="stable")
+        ordered = np.sort(group, axis=0)
+        others = np.isfinite(group).sum(axis=0)[None, :] - np.isfinite(group)
+        middle = np.zeros(group.shape)
+        for place in ((others - 1) // 2, others // 2):
+            place = np.maximum(place, 0)
+            place = np.minimum(place + (rank <= place), len(rows) - 1)  # past the series itself
+            middle += np.take_along_axis(ordered, place, axis=0) / 2
+        out[rows] = np.where((others >= 3) & np.isfinite(middle), middle, np.nan)
+    return out
+
+
+def _nine_of_ten(own: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Return the half-width that held nine of ten residuals, counting the one to come; with few of them, the widest
+    and more: nine tenths of two is a guess.
+
+    A bill of several months, or a part of one, says nothing of what one costs, as long as it is the exception.
+    """
+    one = own <= _MOVE
+    wild = one.sum(axis=1) < 0.8 * (~np.isnan(own)).sum(axis=1)
+    one |= wild[:, None] & ~np.isnan(own)
+    count = one.sum(axis=1)
+    ordered = np.sort(np.where(one, own, np.inf), axis=1)
+    place = np.minimum(np.ceil(0.9 * (count + 1)).astype(int), count).clip(min=1) - 1
+    width = np.take_along_axis(ordered, place[:, None], axis=1)[:, 0]
+    return np.where(count == 0, 1.645 * scale, width * (1 + np.maximum(9 - count, 0) / 9))
+
+
+def _median(values: np.ndarray) -> np.ndarray:
+    """Return the lower median of each row; NaN where there is nothing."""
+    count = (~np.isnan(values)).sum(axis=1)
+    return np.take_along_axis(np.sort(values, axis=1), np.maximum(count - 1, 0)[:, None] // 2, axis=1)[:, 0]
+
+
+def _mean(values: np.ndarray) -> np.ndarray:
+    count = (~np.isnan(values)).sum(axis=0)
+    return np.where(count > 0, np.nansum(values, axis=0) / np.maximum(count, 1), np.nan)
 
 
 def fit_in_blocks(frame: pd.DataFrame, pos: np.ndarray, neg: np.ndarray, n: np.ndarray, m0: int, t: int) -> Fit:
-    """Return the same as `fit`, in bounded memory: a series depends on no other."""
+    """Return the same as `fit`, in bounded memory; the series of an account stay together, as they are each other's siblings."""
     if len(frame) <= _BLOCK:
         return fit(frame, pos, neg, n, m0, t)
     whole: dict[str, np.ndarray] = {}
+    order = np.argsort(frame.account.to_numpy(dtype=str), kind="stable")
     for start in range(0, len(frame), _BLOCK):
-        part = slice(start, start + _BLOCK)
+        part = order[start : start + _BLOCK]
         fitted = fit(frame.iloc[part], pos[part], neg[part], n[part], m0, t)
-        for name in ("cadence", "phase", "due", "expected", "scale", "slots", "hits", "history", "multiple", "local"):
+        for name in ("cadence", "phase", "due", "expected", "scale", "width", "slots", "hits", "history", "multiple", "local"):
             got = getattr(fitted, name)
             whole.setdefault(name, np.empty((len(frame), *got.shape[1:]), got.dtype))[part] = got
     return Fit(frame=frame, pos=pos, neg=neg, n=n, t=t, m0=m0, **whole)
-
-
-def _median(some: np.ndarray) -> np.ndarray:
-    """Return the median of each row's known values; NaN where none is."""
-    ordered, count = np.sort(some, axis=1), (~np.isnan(some)).sum(axis=1)
-    row = np.arange(len(some))
-    return np.asarray((ordered[row, np.maximum(count - 1, 0) // 2] + ordered[row, np.maximum(count, 1) // 2]) / 2)
 
 
 def _mad(errors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

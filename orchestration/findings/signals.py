@@ -16,8 +16,11 @@ from orchestration.findings import matching, register
 from orchestration.findings.cases import month_name
 from orchestration.findings.draft import Draft
 
-#: Spread (standard deviation of the logarithm) under which an amount is fixed, and the proposed entry exact.
-_FIXED = 0.015
+#: Half-width (logarithm) under which an amount is fixed, and the proposed entry exact.
+_FIXED = 0.025
+#: Log difference within which an agreed price and the last invoices can be the same agreement's; the invoices that the usual
+#: amount is as good as the mean of.
+_OF_SIZE, _MEAN_OF = 0.25, 8
 #: A month with less than this share of the usual number of rows looks like a part of a delivery.
 _FEW_ROWS = 0.65
 
@@ -37,6 +40,7 @@ def recurring(
     m = close.m
     refs = con.execute("select * from f_words").df()
     pairs = register.match(agreements, close.due, refs, m)
+    pairs = _new_terms(close, agreements, pairs)
     agreement_of = dict(zip(pairs.i[pairs.sure], pairs.a[pairs.sure], strict=True))
     close.agreement_of = {int(i): str(agreements.agreement_id[a]) for i, a in agreement_of.items()}
     expected, left = matching.consume(close)
@@ -57,12 +61,28 @@ def recurring(
     wanted, at_once = _taken_at_once(close, wanted, left, fiscal_first)
     out += at_once
     open_ = wanted[wanted.why == ""]
+    open_ = open_[~_took_leave(close, open_)]
     asked, silent = _fell_silent(close, open_[~open_.unit.isin(ended_units)])
     out += asked
     open_ = open_[~open_.i.isin(silent)]
     out += _missing(close, open_, agreements, ended_units, told, fiscal_first, base=matching.base_rate(close))
     out += _over(close, expected, left[~left.rid.isin(close.explained)], fiscal_first, told)
     return out
+
+
+def _new_terms(close: matching.Close, agreements: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
+    """Return the pairs with each agreement's row in force, without series that the register says are billed at another pace now.
+
+    What such a series taught is past: the row in force alone says what is due (`_register_only`), and a bill of its size is no
+    catch-up.
+    """
+    if pairs.empty:
+        return pairs
+    now = pairs.a.map(register.successors(agreements, close.m))
+    pace, pace_now = (agreements.cadence.reindex(of).to_numpy() for of in (pairs.a, now))
+    changed = now.notna() & (pace == close.due.cadence.reindex(pairs.i).to_numpy()) & (pace_now != pace)
+    close.due = close.due[~close.due.i.isin(pairs.i[changed])]
+    return pairs.assign(a=now.fillna(pairs.a).astype(int))[~changed]
 
 
 def _is_income(line: pd.Series) -> pd.Series:
@@ -87,7 +107,8 @@ def _register_only(
         named = pd.Series([code.get(unit, "") for unit in due.other_unit], index=due.index)
         due["cp"] = due.cp.where(due.other_unit == "", named)
     rows = con.execute(
-        "select unit, account, line, cp, party, ref, aref, stem, m, kr from f_line where m > ? and not interim", [m - 14]
+        "select unit, account, line, cp, party, ref, aref, stem, m, kr, is_final from f_line where m > ? and not interim",
+        [m - 14],
     ).df()
     pair = due.reset_index(names="a").merge(rows, on=["unit"], suffixes=("", "_r"))
     pair = pair[_is_income(pair.line) == (pair.dir > 0)]
@@ -111,8 +132,18 @@ def _register_only(
     present = set(pair.a[(hit | ((along > 0) & (covers > 1))) & (pair.m > m - cadence * covers)])
     # A clerk whose habit differs from the register (other month, other account) has booked it within the last year at another
     # time.
-    habit = pair[hit & (pair.m <= m - cadence)].groupby("a").m.nunique()
-    need = due[~due.index.isin(present)]
+    # Only rows that are surely its own accuse: what somebody else booked at about the amount excuses, and no more.
+    its_own = hit & (same | ((pair.party == "") & (pair.ref == "")))
+    habit = pair[its_own & (pair.m <= m - cadence)].groupby("a").m.nunique()
+    newest = pair[its_own].sort_values("m").drop_duplicates("a", keep="last").set_index("a")
+    ended = newest.index[newest.is_final.fillna(False).astype(bool)]  # the last invoice said so, whatever the register says
+    # Closed in this month last year, and open before and after: a kitchen in July.
+    booked = rows.assign(income=_is_income(rows.line)).groupby(["unit", "account", "income"]).m.agg(set)
+    closed = [
+        int(c) == 1 and m - 12 not in (at := booked.get((u, acc, d > 0), set())) and {m - 13, m - 11} <= at
+        for c, u, acc, d in zip(due.cadence.fillna(0), due.unit, due.account, due.dir, strict=True)
+    ]
+    need = due[~due.index.isin(present) & ~due.index.isin(ended) & ~np.array(closed, dtype=bool)]
     seen = habit.reindex(need.index).fillna(0)
     life = (m - need.from_m).clip(upper=12) / need.cadence.fillna(1)
     # Never booked though due many times: the register is as likely wrong as the ledger, unless the agreement is young or was
@@ -133,6 +164,7 @@ def _register_only(
             "dir": need.dir,
             "expected": need.expected,
             "scale": 0.03,
+            "width": 0.05,
             "slots": 0,
             "hits": seen[need.index].to_numpy(),
             "cadence": need.cadence.fillna(1).astype(int),
@@ -144,7 +176,7 @@ def _register_only(
             "internal": need.other_unit != "",
             "series": "",
             # Never booked: due since it began.
-            "last_m": pair[hit].groupby("a").m.max().reindex(need.index).fillna(need.from_m - need.cadence.fillna(1)).to_numpy(),
+            "last_m": newest.m.reindex(need.index).fillna(need.from_m - need.cadence.fillna(1)).to_numpy(),
         }
     )
     blank = (extra.cp == "") & ~extra.internal
@@ -211,7 +243,9 @@ def _signs(close: matching.Close, wanted: pd.DataFrame, left: pd.DataFrame) -> t
         | ((pair.party != "") & (pair.party == pair.party_r))
         | ((pair.cp == pair.cp_r) & (pair.stem_of == pair.stem))
     )
-    limit = np.maximum(0.1, np.minimum(3 * pair.scale, 0.5))
+    # Where the series itself has this instead of what was due, the amount need not agree closely, unless it says to be a credit.
+    instead = (pair.i == pair.i_r) & ~pair.is_credit.fillna(False).astype(bool)
+    limit = np.maximum(0.1, np.minimum(3 * pair.scale, 0.5)).where(~instead, 0.5)
     pair = pair[same & ((ratio - 1).abs() <= limit) & ~pair.interim_r.astype(bool)].assign(kind="sign")
     # Other side: same unit, the sign of the amount as expected, an account of the other class.
     cross = need.merge(left, on=["unit"], suffixes=("", "_r"))
@@ -351,34 +385,22 @@ def _missing(
     coarse = np.flatnonzero(fit.frame.grain == "base")
     base_rows = dict(zip(fit.frame.base.iloc[coarse], coarse, strict=True))
     fine = np.flatnonzero((fit.frame.grain == "fine").to_numpy() & close.chosen & (fit.cadence > 0))
+    of_base = np.flatnonzero((fit.frame.grain == "fine") & fit.frame.base.isin(fit.frame.base.iloc[open_.i[open_.i >= 0]]))
+    siblings = pd.Series(of_base).groupby(fit.frame.base.iloc[of_base].to_numpy()).apply(list)
     mates = pd.Series(fine).groupby(fit.frame.base.iloc[fine].to_numpy()).apply(list)
     for x in open_.itertuples():
         i = int(x.i)
         agreement = agreements.loc[int(x.agreement_row)] if pd.notna(x.agreement_row) else None
         sign = int(x.dir)
-        expected = agreed = float(x.expected)
-        if agreement is not None and x.scale > 0.03:
-            # Amounts vary: what was agreed says more than the last invoices, as long as it is of their size.
-            share = float(int(x.cadence) / (agreement.cadence if pd.notna(agreement.cadence) else 12))
-            price = float(register.indexed(agreements.loc[[int(x.agreement_row)]], m).iloc[0])
-            near = [p for p in (price, price * share) if p > 0 and abs(np.log(p / expected)) < 2 * x.scale]
-            agreed = near[0] if near else expected
-        run, last_j, known = 1, None, False
+        expected = float(x.expected)
+        agreed = expected if agreement is None else _agreed(close, x, agreements.loc[[int(x.agreement_row)]])
+        run, last_j, known, in_part = 1, None, False, False
         if x.unit in ended_units:
             continue  # the unit has closed
         if by_unit.get(x.unit, 0) >= max(4, 0.6 * due_by_unit.get(x.unit, 0)):
             continue  # the unit has closed or moved whole: `_fell_silent` asks once
         if agreement is not None and agreement.to_m < m:
-            same = agreements[
-                (agreements.unit == x.unit)
-                & (agreements.account == x.account)
-                & (agreements.to_m >= m)
-                & (agreements.from_m <= m)
-            ]
-            same = same[(same.party == agreement.party) & (same.ref == agreement.ref) & (same.text == agreement.text)]
-            if same.empty:
-                continue  # the register says that it has ended
-            agreement = same.iloc[0]
+            continue  # the register says that it has ended
         if (
             agreement is not None
             and pd.notna(agreement.cadence)
@@ -404,10 +426,9 @@ def _missing(
             if agreement is None and young and m % 12 in (5, 6, 7):
                 continue  # its first summer: nobody knows yet whether it closes
             if last_j is not None:
-                if close.final[i, last_j]:
-                    continue  # the last invoice said so
                 ratio_last = (fit.pos[i, last_j] - fit.neg[i, last_j]) / max(fit.local[i, last_j], 1)  # of what was due then
-                if x.scale < 0.06 and 0.08 < ratio_last < 1 - max(0.12, 4 * x.scale) and agreement is None:
+                in_part = 0.08 < ratio_last < 1 - max(0.12, 4 * x.scale)
+                if in_part and agreement is None:
                     continue  # a part of the usual amount: a final invoice
                 # Bills of their own filled the hole before; one bill of several months may be the new way of billing.
                 before = int(posted[-2]) if len(posted) > 1 and fit.n[i, last_j] > 1 else last_j
@@ -421,18 +442,24 @@ def _missing(
                 continue  # the year's budget says that it has ended
             if last_j is not None and (x.series, close.m0 + last_j) in traded_on:
                 continue  # a reorganisation has given one of the two another code
-            if run > 1 and not known and (told or (agreement is None and run > (3 if x.cadence == 1 else 1))):
+            if agreement is None and young and all((close.m0 + j) % 12 in (5, 6, 7) for j in range(t - run + 1, t)):
+                run, first_missing = 1, t  # nobody knew in its first summer whether it closes
+            if run > 1 and not known and (not close.is_first or (agreement is None and run > (3 if x.cadence == 1 else 1))):
                 continue  # explained when it first failed to come, or silent for long before anybody looked
             window = slice(max(0, t - int(x.cadence) + 1), t + 1)
             if x.cadence > 1 and fit.pos[i, window].sum() / expected >= 0.6:
                 continue  # paid in smaller parts since
-            if x.cadence > 1:
-                base_row = base_rows.get(fit.frame.base.iloc[i])
-                if base_row is not None and fit.frame.grain.iloc[i] == "fine":
-                    # what the party's other agreements explain is not this one's parts
-                    rest = fit.pos[base_row, window].sum() - fit.pos[mates[fit.frame.base.iloc[i]], window].sum()
-                    if 0.6 <= rest / expected <= 1.5:
-                        continue
+            base_row = base_rows.get(fit.frame.base.iloc[i])
+            if base_row is not None and fit.frame.grain.iloc[i] == "fine":
+                others = siblings.get(fit.frame.base.iloc[i], [])
+                stands_in = (fit.pos[others, t] > 1.2 * expected) & (fit.pos[others, :t] > 0).any(axis=1)
+                if (stands_in & ~((fit.pos[others, :t] > 0) & (fit.pos[i, :t] > 0)).any(axis=1)).any():
+                    continue  # the party's larger row, which has always come instead of this one: the agreements in one invoice
+            if x.cadence > 1 and base_row is not None and fit.frame.grain.iloc[i] == "fine":
+                # what the party's other agreements explain is not this one's parts
+                rest = fit.pos[base_row, window].sum() - fit.pos[mates[fit.frame.base.iloc[i]], window].sum()
+                if 0.6 <= rest / expected <= 1.5:
+                    continue
         else:
             name = str(agreement.agreement_id) if agreement is not None else ""
             known = name in told
@@ -440,14 +467,14 @@ def _missing(
             if known:  # an open finding goes on from its own first month
                 run = min(run, max(1, (m - told[name]) // int(x.cadence) + 1))
             else:  # earlier months were explained when they were closed, or lie before the first close
-                run = 1 if told else min(run, max(1, 12 // int(x.cadence)))
+                run = min(run, max(1, 12 // int(x.cadence))) if close.is_first else 1
             first_missing = t - (run - 1) * int(x.cadence)
         rule = _rule_for(sign)
         hits = int(x.hits)
         chance = base
         if agreement is not None:
             # An agreement that failed before without anybody telling may have ended outside the register.
-            chance = 0.97 if run == 1 or known or m - agreement.from_m <= 3 else 0.6
+            chance = 0.97 if (run == 1 or known or m - agreement.from_m <= 3) and not in_part else 0.6
             if i < 0 and hits == 0:
                 # A new agreement may start later than it says; due twice and asked about once, it is late.
                 chance = 0.92 if known and run >= 2 else 0.7
@@ -476,8 +503,11 @@ def _missing(
         key = str(agreement.agreement_id) if agreement is not None else x.series
         other = str(agreement.other_unit) if agreement is not None else ""
         source = "avtalet" if agreement is not None else f"{hits} tidigare bokningar"
-        varies = agreement is None or agreed == float(x.expected)
-        estimate = _estimate(expected * len(months), float(x.scale)) if varies else ""
+        learnt = agreed == float(x.expected)
+        # What each month would have cost by its own season and price; what is agreed is the same every time.
+        each = [float(fit.local[i, mm - close.m0]) if learnt and i >= 0 and mm < m else expected for mm in months]
+        this_year = sum(kr for kr, mm in zip(each, months, strict=True) if mm >= fiscal_first)
+        estimate = _estimate(sum(each), float(x.width)) if learnt else ""
         evidence = []
         if i >= 0 and last_j is not None:
             evidence = [(-(close.m0 + last_j), "earlier")]  # resolved to rows by the engine
@@ -493,22 +523,65 @@ def _missing(
                 x.cp or (agreement.cp if agreement is not None else ""),
                 x.party or (agreement.party if agreement is not None else ""),
                 months,
-                amount * len(months),
+                sign * sum(each),
                 0.0,
-                amount * sum(mm >= fiscal_first for mm in months),
+                sign * this_year,
                 # Asserted: it will come, and what it holds of earlier years is this year's one-off.
-                amount * sum(mm < fiscal_first for mm in months) if tier == "fel" else amount,
+                sign * (sum(each) - this_year) if tier == "fel" else amount,
                 round(float(chance), 2),
                 f"{month_name(m)}: väntat belopp enligt {source} är varken bokfört eller upplupet{estimate}",
                 other_unit=other,
                 agreement=str(agreement.agreement_id) if agreement is not None else "",
                 expected_m=m,
-                proposal=(*accrual, round(expected * len(months), 2), m + 1),
+                proposal=(*accrual, round(sum(each), 2), m + 1),
                 evidence=evidence,
                 i=i,
             )
         )
     return out
+
+
+def _took_leave(close: matching.Close, open_: pd.DataFrame) -> np.ndarray:
+    """Return which expectations have had their final invoice, or are of a party of which nothing has come since one.
+
+    Who leaves ends every agreement with the unit at once.
+    """
+    frame, t = close.fit.frame, close.t
+    named = frame.party.isin(set(open_.party) - {""}).to_numpy()
+    rows = np.flatnonzero(named | np.isin(np.arange(len(frame)), open_.i))
+    who = (frame.unit + "|" + frame.party).iloc[rows].to_numpy()
+    posted = close.fit.pos[rows] > 0
+    last = np.where(posted.any(axis=1), t - posted[:, ::-1].argmax(axis=1), -1)
+    said = close.final[rows, np.maximum(last, 0)] & (last < t)
+    of_all = pd.Series(last).groupby(who).transform("max").to_numpy()
+    left = set(who[said & (last == of_all) & named[rows]])
+    return np.asarray(open_.i.isin(rows[said]) | (open_.unit + "|" + open_.party).isin(left), dtype=bool)
+
+
+def _agreed(close: matching.Close, x: Any, agreement: pd.DataFrame) -> float:
+    """Return the amount of a missing posting as its agreement has it (a frame of one row), or as the series has it.
+
+    Where amounts vary, what was agreed says more than the last invoices as long as they may be chance around it: a register that
+    was not kept up, or the agreed price of another month, lies further off than their mean can. Where the amount is fixed, the
+    register knows of an index that steps this month, if it had the last posting's price to the krona.
+    """
+    i, m, expected = int(x.i), close.m, float(x.expected)
+    cadence = agreement.cadence.iloc[0]
+    share = float(int(x.cadence) / (cadence if pd.notna(cadence) else 12))
+    price = float(register.indexed(agreement, m).iloc[0])
+    if x.scale > 0.03:
+        apart = min(3 * float(x.scale) / float(np.sqrt(min(max(int(x.hits), 1), _MEAN_OF))), _OF_SIZE)
+        # A register may hold the amount of the start, or the one that the index has made of it: the nearer one is meant.
+        stated = float(agreement.amount.iloc[0])
+        near = [p for p in (price, price * share, stated, stated * share) if p > 0 and abs(np.log(p / expected)) < apart]
+        return min(near, key=lambda p: abs(np.log(p / expected)), default=expected)
+    posted = np.flatnonzero(close.fit.history[max(i, 0), : close.t] == 1)
+    if i < 0 or not len(posted):
+        return expected
+    last = float(close.fit.pos[i, posted[-1]] - close.fit.neg[i, posted[-1]])
+    before = float(register.indexed(agreement, close.m0 + int(posted[-1])).iloc[0])
+    exact = [price * k for k in (1.0, share) if price > 0 and abs(before * k - last) < 1]
+    return round(exact[0], 2) if exact else expected
 
 
 def _fell_silent(close: matching.Close, open_: pd.DataFrame) -> tuple[list[Draft], set[int]]:
@@ -550,14 +623,25 @@ def _fell_silent(close: matching.Close, open_: pd.DataFrame) -> tuple[list[Draft
             )
             drafts.append(_silence(close, part, str(unit), f"{month_name(m)}: {asked}"))
             silent |= set(part.i)
+    of_party = due[due.party != ""].groupby(["unit", "party"]).size()
+    learnt = fresh[(fresh.party != "") & fresh.agreement_row.isna() & ~fresh.i.isin(silent)]
+    for (unit, party), part in learnt.groupby(["unit", "party"]):
+        if len(part) >= 2 and len(part) == of_party.get((unit, party), 0):
+            asked = f"alla {len(part)} väntade poster från samma motpart saknas: har den slutat?"
+            drafts.append(_silence(close, part, str(unit), f"{month_name(m)}: {asked}"))
+            silent |= set(part.i)
     return drafts, silent
 
 
 def _silence(close: matching.Close, part: pd.DataFrame, unit: str, why: str) -> Draft:
-    """Return the one question about all of the series in `part`."""
+    """Return the one question about all of the series in `part`, with what they have in common."""
     m = close.m
+
+    def common(name: str) -> str:
+        values = part[name].unique()
+        return str(values[0]) if len(values) == 1 else ""
+
     amount = float((part.expected * part["dir"]).sum())
-    lines = part.line.unique()
     close.con.register("f_asked", part[["unit", "series"]])
     rows = close.con.execute(
         "select max(l.rid) from f_asked as a inner join f_line as l on a.unit = l.unit and a.series in (l.fine, l.base) "
@@ -568,13 +652,13 @@ def _silence(close: matching.Close, part: pd.DataFrame, unit: str, why: str) -> 
     return Draft(
         _rule_for(1 if amount > 0 else -1),
         "fråga",
-        f"{unit}|alla",
+        f"{unit}|{common('party') or 'alla'}",
         f"{m}",
         unit,
-        str(lines[0]) if len(lines) == 1 else "",
-        "",
-        "",
-        "",
+        common("line"),
+        common("account"),
+        common("cp"),
+        common("party"),
         [m],
         amount,
         0.0,
@@ -587,11 +671,11 @@ def _silence(close: matching.Close, part: pd.DataFrame, unit: str, why: str) -> 
     )
 
 
-def _estimate(amount: float, scale: float) -> str:
+def _estimate(amount: float, width: float) -> str:
     """Return what to say of an amount that varies: nine times of ten it has been within these limits. Nothing of a fixed one."""
-    if scale < _FIXED:
+    if width < _FIXED:
         return ""
-    low, high = (f"{amount * float(np.exp(side * 1.645 * scale)):,.0f}".replace(",", " ") for side in (-1, 1))
+    low, high = (f"{amount * float(np.exp(side * width)):,.0f}".replace(",", " ") for side in (-1, 1))
     return f"; beloppet är uppskattat, {low}–{high} kr"
 
 
@@ -696,7 +780,7 @@ def _over(
     offsets = _usual_offset(close, candidates)
     behind = close.deficits[close.deficits.index.isin(candidates)]
     behind = behind[(behind.lacking >= 0.65) & (behind.first_open >= 0)]
-    booked_unnamed = _explained_then(close, due, behind)
+    booked_unnamed = _booked_unnamed(close, due, behind)
     for i in candidates:
         x = due.loc[i]
         if not bool(x.due) and int(x.cadence) == 1:
@@ -710,8 +794,9 @@ def _over(
         k = extra / want
         if rows is not None and not single and (rows.along / want).between(0.5, 1.7).all():
             k = float(len(rows))  # as many occasions as rows, whatever each of them costs
-        lacking = float(close.deficits.lacking.get(i, 0.0))
-        first_open = int(close.deficits.first_open.get(i, -1))
+        lacking = float(close.deficits.lacking.get(i, 0.0)) - len(booked_unnamed.get(i, ()))
+        open_slots = [j for j in range(max(0, t - 12), t) if fit.history[i, j] == -1 and j not in booked_unnamed.get(i, ())]
+        first_open = open_slots[0] if open_slots else -1
         tolerance = max(0.15, min(3 * float(x.scale), 0.6))
         mine = month_rows.get(i, close.rows.iloc[:0])
         own = present.booked.get(i, 0.0)
@@ -722,14 +807,16 @@ def _over(
         sf = said.sf.min() if said.sf.notna().any() else None
         st = said.st.max() if said.st.notna().any() else None
         common: dict[str, Any] = {"i": int(i), "evidence": ids, "expected_m": m}
-        if lacking >= 0.65 and rows is not None and len(rows) == 1 and _twin(rows.iloc[0], mine, float(x.scale)):
+        silent = t - 1 - int(np.flatnonzero(fit.history[i, :t] == 1)[-1]) if (fit.history[i, :t] == 1).any() else 0
+        covers = rows is None and sf is not None and st is not None and st - sf == silent > 0 and st >= m - 1
+        of_hole = rows is not None and any(_m(v) - close.m0 in open_slots for v in rows.voucher_date.dropna())
+        if lacking >= 0.65 and rows is not None and len(rows) == 1 and not of_hole and _twin(rows.iloc[0], mine, float(x.scale)):
             lacking = 0.0
-        if lacking >= 0.65 and first_open >= 0 and k >= 0.6 and i in booked_unnamed:
-            lacking = 0.0
-        if rows is not None and rows.sf.notna().all() and rows.sf.min() >= m and t - first_open > 3:
-            lacking = 0.0  # the hole is old, and each row says itself that it is for this month
+        alone = said.service_stated.astype(bool).all() and said.sf.notna().all() and said.sf.min() >= m
+        if alone or (rows is not None and rows.sf.notna().all() and rows.sf.min() >= m and t - first_open > 3):
+            lacking = 0.0  # each row says itself that it is for this month: by its service period, or in words of an old hole
         if lacking >= 0.65 and first_open >= 0 and k <= lacking + max(tolerance, 0.35) and k >= (0.75 if rows is None else 0.6):
-            months = [close.m0 + j for j in range(first_open, t) if fit.history[i, j] == -1][-max(1, round(k)) :]
+            months = [close.m0 + j for j in open_slots][-max(1, round(k)) :]
             prior = [mm for mm in months if mm < fiscal_first]
             if _same_rhythm(close, i, k):
                 continue  # the second time: billing has become slower, nothing was forgotten
@@ -739,15 +826,13 @@ def _over(
             )
             rule = "PER-05" if late and dated and not prior else "PER-02"
             # Three months in one bill may be a new way of billing: asked the first time, known the second.
-            three = rows is None and x.cadence == 1 and len(months) == 2 and round(k) == 2
+            three = rows is None and x.cadence == 1 and silent == 2 and (round(k) == 2 or x.scale > 0.1)
             quarterly = three and not prior and m % 3 == 2
-            silent = t - 1 - int(np.flatnonzero(fit.history[i, :t] == 1)[-1]) if (fit.history[i, :t] == 1).any() else 0
-            covers = rows is None and sf is not None and st is not None and st - sf == silent > 0 and st >= m - 1
             if covers and mine.txt.str.contains(r"\b(?:kv|kvartal|q|tertial|halvår) ?[.]?[1-4]?\b", regex=True).any():
                 quarterly = True  # it says that it is the bill of a quarter, and just as long was it silent
+            asked = quarterly or three
             if quarterly and (x.series in told or close.agreement_of.get(i) in told):
                 continue  # the question has been put already, and this closes it
-            asked = quarterly or three
             out.append(
                 Draft(
                     rule,
@@ -780,6 +865,8 @@ def _over(
                 continue  # the second bill in advance of as many months: asked about the first time
             if st is not None and st >= m + round(k) - 1:
                 continue  # it says that it covers the months to come
+            if covers and (x.series in told or close.agreement_of.get(i) in told):
+                continue  # or those that were asked about, at whatever price
             if round(k) + 1 in (2, 3, 4, 6, 12) and sf is not None and st is not None and st - sf + 1 == round(k) + 1 and st >= m:
                 continue
             earlier = sf is not None and sf < m
@@ -814,6 +901,11 @@ def _over(
                 # off its month: late and early are told elsewhere, a third of the amount is a new cadence
                 if abs(ratio - 1) > min(tolerance, 0.2):
                     continue
+                offset = offsets.get(i, 0.0)
+                if offset is not None and pd.notna(r.sf) and r.sf - m > offset and abs(r.kr) >= th.accrual_threshold:
+                    # the bill of the quarter to come, booked before its quarter has begun
+                    out.append(_early(close, x, r, sign, int(i), int(r.sf - offset)))
+                    continue
                 prev = fit.pos[i, max(0, t - 2) : t].sum()
                 if prev < 0.8 * want:
                     continue
@@ -832,7 +924,7 @@ def _over(
             b = twin.iloc[0]
             said_r = r.sf if pd.notna(r.sf) else None
             said_b = b.sf if pd.notna(b.sf) else None
-            offset = offsets.get(i)
+            offset = offsets.get(i, 0.0 if m + 1 in (said_r, said_b) else None)
             if x.cadence <= 2 and said_r is not None and offset is not None and said_r - m > offset:
                 out.append(_early(close, x, r, sign, int(i), int(said_r - offset)))
                 continue
@@ -864,7 +956,7 @@ def _over(
                     )
                 continue
             same_text = r.stem == b.stem or matching.similar(r.stem, b.stem)
-            same_ref = r.ref != "" and (r.ref == b.ref or matching.similar(r.ref, b.ref))
+            same_ref = r.ref != "" and r.ref == b.ref
             no_ref = r.ref == "" and b.ref == ""
             exact = abs(r.kr - b.kr) < 0.005
             if not same_text and not same_ref:
@@ -914,14 +1006,14 @@ def _twin(r: pd.Series, mine: pd.DataFrame, scale: float) -> bool:
 
 
 def _same_rhythm(close: matching.Close, i: int, k: float) -> bool:
-    """Return whether the posting before this one also held about as many occasions after as long a silence."""
+    """Return whether this posting and the one before it both hold about as many occasions as this one's silence was long."""
     fit, t = close.fit, close.t
     posted = np.flatnonzero(fit.pos[i, :t] > 0.2 * fit.expected[i])
     if len(posted) < 3:
         return False
-    gap_now, gap_before = t - posted[-1], posted[-1] - posted[-2]
-    size = (fit.pos[i, posted[-1]] - fit.neg[i, posted[-1]]) / max(fit.expected[i], 1.0)
-    return bool(gap_now == gap_before > fit.cadence[i] and abs(size - (k + 1)) < max(0.35, 0.35 * (k + 1)))
+    gap, gap_before = t - posted[-1], posted[-1] - posted[-2]
+    before = (fit.pos[i, posted[-1]] - fit.neg[i, posted[-1]]) / max(fit.expected[i], 1.0)
+    return bool(fit.cadence[i] < gap <= gap_before and all(abs(size / gap - 1) < 0.4 for size in (before, k + 1)))
 
 
 def _same_advance(close: matching.Close, i: int, k: float) -> bool:
@@ -950,26 +1042,32 @@ def _slower(amount: np.ndarray, posted: np.ndarray) -> int:
     return gap if gap > 1 and (np.abs(size - gap) < 0.3 * gap).all() else 1
 
 
-def _explained_then(close: matching.Close, due: pd.DataFrame, lacking: pd.DataFrame) -> set[int]:
-    """Return the series whose empty month had a row without a name that was the posting after all (party or counterparty left
-    out). `lacking` has their first open slot.
+def _booked_unnamed(close: matching.Close, due: pd.DataFrame, lacking: pd.DataFrame) -> dict[int, set[int]]:
+    """Return, by series, the empty slots of the last twelve months that had a row without a name which was the posting after all
+    (party or counterparty left out).
     """
-    asked = due.loc[lacking.index, ["unit", "account", "base", "series", "party", "dir", "expected", "scale"]].reset_index()
-    asked["expected"] = close.fit.local[lacking.index, lacking.first_open]  # what was due then
-    asked["m"] = close.m0 + lacking.first_open.to_numpy()
+    t = close.t
+    at, back = np.nonzero(close.fit.history[lacking.index, max(0, t - 12) : t] == -1)
+    slot, i = back + max(0, t - 12), lacking.index.to_numpy()[at]
+    asked = due.loc[i, ["unit", "account", "base", "series", "party", "dir", "scale"]].rename_axis("i").reset_index()
+    asked["expected"] = close.fit.local[i, slot]  # what was due then
+    asked["m"] = close.m0 + slot
     asked["spread"] = (3 * asked.scale).clip(upper=0.5).clip(lower=0.1)
     close.con.register("f_asked", asked)
     got = close.con.execute(
         """
-        select distinct a.i from f_asked as a
+        select distinct a.i, a.m from f_asked as a
         inner join f_key as k on a.unit = k.unit and a.account = k.account and not k.interim
-            and k.base <> a.base and k.fine <> a.series and (k.party = '' or k.party = a.party)
+            and k.base <> a.base and k.fine <> a.series and (k.party = '' or k.party = a.party) and k.aref = ''
         inner join f_row_keyed as l on l.key_id = k.key_id and l.m = a.m
         where abs(cast(l.amount as double) * a.dir / a.expected - 1) <= a.spread
         """
     ).fetchall()
     close.con.unregister("f_asked")
-    return {int(i) for (i,) in got}
+    out: dict[int, set[int]] = {}
+    for series, month in got:
+        out.setdefault(int(series), set()).add(int(month) - close.m0)
+    return out
 
 
 def _early(close: matching.Close, x: pd.Series, r: Any, sign: int, i: int, belongs: int) -> Draft:
@@ -1000,8 +1098,11 @@ def _early(close: matching.Close, x: pd.Series, r: Any, sign: int, i: int, belon
     )
 
 
-def _usual_offset(close: matching.Close, candidates: list[int]) -> dict[int, float]:
-    """Return the months between booking and told period that the last four rows of a series agree on, where they do."""
+def _usual_offset(close: matching.Close, candidates: list[int]) -> dict[int, float | None]:
+    """Return the months between booking and told period that the last four rows of a series agree on, None where they do not.
+
+    A series is absent where no row tells its period: what then tells another month than its own is out of the ordinary.
+    """
     asked = close.fit.frame.iloc[candidates][["grain", "series_id"]].assign(i=candidates)
     close.con.register("f_asked", asked)
     got = close.con.execute(
@@ -1013,12 +1114,13 @@ def _usual_offset(close: matching.Close, candidates: list[int]) -> dict[int, flo
             inner join f_row_keyed as l on l.key_id = k.key_id
             where l.sf is not null and l.m < ? and l.m >= ?
         )
-        select i, max(months) from last where place <= 4 group by i having count(*) >= 3 and min(months) = max(months)
+        select i, case when min(months) = max(months) and (count(*) >= 3 or max(months) = 0) then max(months) end
+        from last where place <= 4 group by i
         """,
         [close.m, close.m - 13],
     ).fetchall()
     close.con.unregister("f_asked")
-    return {int(i): float(months) for i, months in got}
+    return {int(i): None if months is None else float(months) for i, months in got}
 
 
 def _m(value: object) -> int:

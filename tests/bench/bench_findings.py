@@ -392,6 +392,16 @@ def measure_other(seeds: list[int], modes: list[str], histories: list[int], clea
     return rows
 
 
+def measure_noise(seeds: list[int], levels: list[int], noises: list[float]) -> None:
+    """Print the proposed amounts within five per cent where the chance in the amounts is so many times the generator's own."""
+    names = ["accrual ±5 %", "accrual ±5 %, bound", "accrual ±5 % (fixed amounts)", "recall typed", "precision fel"]
+    for level in levels:
+        for noise in noises:
+            worlds = [generate(seed, level, noise=noise) for seed in seeds]
+            means = pd.DataFrame([score(world, *run(world)[:2]) for world in worlds])[names].mean()
+            print(f"level {level}, noise x {noise:g}: " + ", ".join(f"{n} {means[n]:.3f}" for n in names), flush=True)
+
+
 def main() -> None:
     """Print one table per level and one of the other world; JSON beside it with --json."""
     warnings.filterwarnings("ignore")
@@ -405,6 +415,7 @@ def main() -> None:
     parse.add_argument("--json", default="")
     parse.add_argument("--lines", type=int, nargs="*", help="instead: time and memory of one close of so many ledger lines")
     parse.add_argument("--files", action="store_true", help="instead: a third world as files, through reader, dbt and findings")
+    parse.add_argument("--noise", default="", help="instead: proposed amounts where they vary so many times as much: 1,0.5,0.25")
     args = parse.parse_args()
     if args.files:
         findings_files.measure([301, 302], list(findings_files.STYLES))
@@ -413,6 +424,9 @@ def main() -> None:
         print_speed(args.lines)
         return
     number = lambda text: [int(x) for x in text.split(",") if x]  # noqa: E731
+    if args.noise:
+        measure_noise(number(args.seeds), number(args.levels), [float(x) for x in args.noise.split(",")])
+        return
     result: dict = {}
     for level in number(args.levels):
         scores, kinds, clean, base = [], defaultdict(lambda: [0, 0]), [], defaultdict(list)

@@ -304,10 +304,13 @@ def line_of(account: str, cp: str) -> str:
 class Generator:
     """Build one world. All chance comes from one `random.Random(seed)`."""
 
-    def __init__(self, seed: int, level: int, errors: bool = True, units: int = 40, errors_per_year: float = 120) -> None:
+    def __init__(
+        self, seed: int, level: int, errors: bool = True, units: int = 40, errors_per_year: float = 120, noise: float = 1.0
+    ) -> None:
         self.r = random.Random(seed * 7919 + level * 104729)
         self.p = LEVELS[level]
         self.level, self.errors_on, self.n_units, self.errors_per_year = level, errors, units, errors_per_year
+        self.noise = noise  # times the chance in the amounts; everything else is the same world
         self.posts: list[Post] = []
         self.labels: list[Label] = []
         self.contracts: list[Contract] = []
@@ -525,7 +528,7 @@ class Generator:
         if c.season:
             value *= 1 + c.season * math.cos(2 * math.pi * (m % 12) / 12)
         if c.noise:
-            value *= math.exp(self.r.gauss(0, c.noise))
+            value *= math.exp(self.r.gauss(0, c.noise * self.noise))
         return round(value, 2)
 
     def post(self, c: Contract, m: int, cadence: int, booked: int | None = None, amount: float | None = None) -> list[Post]:
@@ -963,7 +966,8 @@ class Generator:
     # ---- errors ----------------------------------------------------------------------------------------------------------
     def label(self, kind, rules, units, lines, periods, cps, parties, amount, visible, accrual=None) -> None:
         # An amount that varies by nature (metered, seasonal) cannot be foreseen within five per cent: measured apart.
-        varies = {"varies"} if accrual and self.chosen and (self.chosen.noise > 0.025 or self.chosen.season) else set()
+        spread = self.chosen.noise * self.noise if accrual and self.chosen else 0.0
+        varies = {"varies"} if accrual and self.chosen and (spread > 0.025 or self.chosen.season) else set()
         self.labels.append(
             Label(
                 len(self.labels),
@@ -978,7 +982,7 @@ class Generator:
                 visible,
                 accrual,
                 varies,
-                self.chosen.noise if accrual and self.chosen else 0.0,
+                spread,
             )
         )
 
@@ -1758,6 +1762,8 @@ class Generator:
         )
 
 
-def generate(seed: int, level: int, *, errors: bool = True, units: int = 40, errors_per_year: float = 120) -> World:
+def generate(
+    seed: int, level: int, *, errors: bool = True, units: int = 40, errors_per_year: float = 120, noise: float = 1.0
+) -> World:
     """Return one labelled world. The same arguments give the same world."""
-    return Generator(seed, level, errors, units, errors_per_year).build()
+    return Generator(seed, level, errors, units, errors_per_year, noise).build()

@@ -54,15 +54,38 @@ unit_code as (
     from code
     where code <> ''
     group by unit, code
+),
+
+-- A unit has a new code after a reorganisation: that is no other unit's usual one.
+other_code as (
+    select
+        other.code,
+        usual.code as usual_code
+    from (
+        select
+            code.code,
+            code.unit,
+            row_number() over (partition by code.code order by count(*) desc, code.unit asc) as place
+        from code
+        left join unit_code
+            on code.code = unit_code.code and unit_code.place = 1
+        where code.code <> '' and unit_code.unit is null
+        group by code.code, code.unit
+    ) as other
+    inner join unit_code as usual
+        on other.unit = usual.unit and usual.place = 1
+    where other.place = 1
 )
 
 select
     internal.*,
-    least(coalesce(unit_code.code, internal.unit), internal.cp)
-    || '~' || greatest(coalesce(unit_code.code, internal.unit), internal.cp) as pair_key
+    least(coalesce(unit_code.code, internal.unit), coalesce(other_code.usual_code, internal.cp))
+    || '~' || greatest(coalesce(unit_code.code, internal.unit), coalesce(other_code.usual_code, internal.cp)) as pair_key
 from {{ ref("findings_int") }} as internal
 left join unit_code
     on internal.unit = unit_code.unit and unit_code.place = 1
+left join other_code
+    on internal.cp = other_code.code
 left join {{ ref("findings_int_sure") }} as sold
     on internal.rid = sold.seller
 left join {{ ref("findings_int_sure") }} as bought

@@ -1,4 +1,5 @@
--- 1. A party left out is found by the agreement number, else by a text that only one party of the unit and account uses.
+-- 1. A party left out is found by the agreement number, else by a text that only one party of the unit and account uses, of
+-- those with the same counterparty if there are such.
 with used as (
     select distinct
         key_id,
@@ -8,18 +9,21 @@ with used as (
     from {{ ref("findings_cell") }}
 ),
 
-stem_party as (
-    select
-        placed.place_id,
-        placed.stem,
-        max(placed.party_own) as party
-    from {{ ref("findings_cell") }} as cell
-    inner join {{ ref("findings_item_placed") }} as placed
-        on cell.item_id = placed.item_id
-    where placed.party_own <> '' and placed.stem <> '' and not cell.interim
-    group by placed.place_id, placed.stem
-    having min(placed.party_own) = max(placed.party_own) and count(distinct cell.m) >= 3
-),
+{% for name, cp in [("stem_party", ""), ("stem_cp_party", "placed.cp,")] %}
+    {{ name }} as (
+        select
+            placed.place_id,
+            placed.stem,
+            {{ cp }}
+            max(placed.party_own) as party
+        from {{ ref("findings_cell") }} as cell
+        inner join {{ ref("findings_item_placed") }} as placed
+            on cell.item_id = placed.item_id
+        where placed.party_own <> '' and placed.stem <> '' and not cell.interim
+        group by placed.place_id, {{ cp }} placed.stem
+        having min(placed.party_own) = max(placed.party_own) and count(distinct cell.m) >= 3
+    ),
+{% endfor %}
 
 named as (
     select
@@ -33,7 +37,7 @@ named as (
         placed.cp,
         coalesce(
             nullif(placed.party_own, ''), nullif(reference.party, ''),
-            case when not used.interim then stem_party.party end, ''
+            case when not used.interim then coalesce(stem_cp_party.party, stem_party.party) end, ''
         ) as party,
         coalesce(reference.ref, '') as aref
     from used
@@ -43,6 +47,11 @@ named as (
         on used.ref_no = reference.ref_no
     left join stem_party
         on placed.place_id = stem_party.place_id and placed.stem = stem_party.stem
+    left join stem_cp_party
+        on
+            placed.place_id = stem_cp_party.place_id
+            and placed.stem = stem_cp_party.stem
+            and placed.cp = stem_cp_party.cp
 ),
 
 -- 2. The coarse series: unit, account and who.

@@ -35,6 +35,7 @@ select
     dated.voucher_series,
     dated.voucher_number,
     dated.voucher_date,
+    dated.dated_on,
     dated.registration_date,
     dated.amount,
     dated.txt,

@@ -4,6 +4,7 @@ select
     keyed.voucher_series,
     keyed.voucher_number,
     keyed.voucher_date,
+    keyed.dated_on,
     keyed.registration_date,
     keys.account,
     keyed.amount,

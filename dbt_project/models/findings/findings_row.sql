@@ -5,6 +5,7 @@ select
     ledger.voucher_series,
     ledger.voucher_number,
     ledger.voucher_date,
+    ledger.dated_on,
     ledger.registration_date,
     ledger.amount,
     ledger.txt,

@@ -2,8 +2,9 @@
     ("jan", "januari"), ("feb", "februari"), ("mar", "mars"), ("apr", "april"), ("maj", "maj"), ("jun", "juni"),
     ("jul", "juli"), ("aug", "augusti"), ("sep", "september"), ("okt", "oktober"), ("nov", "november"), ("dec", "december"),
 ] -%}
-{%- set short = months | map("first") | join("|") -%}
 {%- set long = months | map("last") | join("|") -%}
+{#- Whole words: 'mars' is a month, 'markhyra' is not. -#}
+{%- set name = long ~ "|sept|" ~ (months | map("first") | join("|")) -%}
 {%- set year_month = "20[0-9]{2})[-/.]?(?:0[1-9]|1[0-2])(?:[^0-9]|$)" -%}
 {%- set no_words = "jan|feb|mar|apr|jun|jul|aug|sep|sept|okt|nov|dec|kv|kvartal|q|avser|avs|faktura|fakt|fakturanr|nr"
     ~ "|perioden|period|retroaktivt|retro|upplupen|upplupna|periodisering|period|uppbokning|kredit|kreditfaktura"
@@ -63,13 +64,12 @@ said as (
         ) }} as iso_month_to,
         {{ regexp_whole_number("txt", "(?:^|[^0-9])(0[1-9]|1[0-2])/[0-9]{2}(?:[^0-9]|$)") }} as slash_month,
         {{ regexp_whole_number("txt", "(?:^|[^0-9])(?:0[1-9]|1[0-2])/([0-9]{2})(?:[^0-9]|$)") }} as slash_year,
-        nullif({{ regexp_group("txt", "\\b(" ~ short ~ ")[a-z]*") }}, '') as name_from,
-        nullif({{ regexp_group(
-            "txt", "\\b(?:" ~ short ~ ")[a-z]* ?(?:20[0-9]{2})? ?(?:-|till|t o m|tom) ?(" ~ short ~ ")"
-        ) }}, '') as name_to,
+        substr({{ regexp_group("txt", "\\b(" ~ name ~ ")\\b") }}, 1, 3) as name_from,
+        substr({{ regexp_group(
+            "txt", "\\b(?:" ~ name ~ ")[.]? ?(?:20[0-9]{2})? ?(?:-|till|t o m|tom) ?(" ~ name ~ ")\\b"
+        ) }}, 1, 3) as name_to,
         {{ regexp_whole_number("txt", "\\b(?:kv|kvartal|q) ?\\.?([1-4])") }} as quarter,
         {{ regexp_whole_number("txt", "(?:^|[^0-9/-])(20[0-9]{2})(?:[^0-9/-]|$)") }} as bare_year,
-        {{ regexp_found("txt", "\\b(" ~ short ~ "|" ~ long ~ "|sept)\\b") }} as names_month,
         {{ regexp_found("txt", "(helår|\\bår|avser) ?20[0-9]{2}( |$)") }} as whole_year,
         {{ regexp_found(
             "txt", "(slutfaktura|slutreglering|sista faktur|avslut|upphör|uppsagd|uppsägning)"
@@ -90,9 +90,7 @@ numbered as (
             {%- for month in months %}
                 when '{{ month[0] }}' then {{ loop.index }}
             {%- endfor %}
-        end as month_to,
-        -- 'mars' is a month, 'marsvin' is not.
-        said.name_from is not null and not said.names_month as not_a_month
+        end as month_to
     from said
 )
 
@@ -102,17 +100,9 @@ select
     is_final,
     is_credit,
     coalesce(iso_year, 2000 + slash_year, bare_year) as said_year,
-    case
-        when not not_a_month
-            then coalesce(iso_month, slash_month, month_from, quarter * 3 - 2, case when whole_year then 1 end)
-    end as said_from,
-    case
-        when not not_a_month
-            then
-                coalesce(
-                    iso_month_to, iso_month, slash_month, month_to, month_from, quarter * 3,
-                    case when whole_year then 12 end
-                )
-    end as said_to,
+    coalesce(iso_month, slash_month, month_from, quarter * 3 - 2, case when whole_year then 1 end) as said_from,
+    coalesce(
+        iso_month_to, iso_month, slash_month, month_to, month_from, quarter * 3, case when whole_year then 12 end
+    ) as said_to,
     iso_year_to as said_year_to
 from numbered

@@ -177,6 +177,10 @@ def test_the_corrected_profile_keeps_the_year_of_every_budget_row(deliveries: di
     # The ledger's sign: a cost is +. 100 000.01 × 9 000.67 / 108 000.01 = 8 333.95 a month.
     assert changes[0][1][0] == Decimal("-91666.06")
     assert changes[0][1][1] == Decimal("8333.95")
+    with duckdb.connect() as con:
+        actions._attach(con, "warehouse", settings.warehouse / "warehouse.duckdb")
+        of_account = actions.profile_changes(con, settings, "2015-03", found.assign(account="6220"))
+    assert [codes[2] for codes, _ in of_account] == ["6220"]
 
 
 def test_opened_and_saved_by_libreoffice_answered_and_read_back(

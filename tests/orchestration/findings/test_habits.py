@@ -78,6 +78,35 @@ def test_the_agreed_price_is_proposed_where_amounts_vary(ledger):
     assert f.entry_amount == 40000.0
 
 
+def test_a_register_that_was_not_kept_up_does_not_set_the_amount(ledger):
+    ledger.tables["agreement"] = agreement(amount=40000.0)
+    wave = (0.9, 1.0, 1.1, 1.12, 0.95, 0.93, 1.08)
+    ledger.monthly("2013-01", "2015-02", lambda k, p: round(50000.0 * wave[k % 7], 2), **INCOME)
+    f = ledger.close("2015-03").findings.query("unit_code == '1101'").iloc[0]
+    assert f.agreement == "AVT-1"
+    assert abs(f.entry_amount / 50000.0 - 1) < 0.05
+
+
+def test_the_register_knows_of_the_index_that_steps_this_month(ledger):
+    ledger.tables["agreement"] = agreement(amount=40000.0, index=0.08, valid_from=date(2013, 3, 1))
+    price = lambda p: 40000.0 * 1.08 ** ((int(p[:4]) - 2013) - (p[5:] < "03"))  # noqa: E731
+    ledger.monthly("2013-03", "2015-02", lambda k, p: round(price(p), 2), **INCOME)
+    f = ledger.close("2015-03").findings.query("unit_code == '1101'").iloc[0]
+    assert f.entry_amount == 46656.0
+
+
+def test_a_summer_bill_is_no_part_of_an_autumn_one(ledger):
+    year = (1.5, 1.4, 1.3, 1.0, 0.8, 0.6, 0.5, 0.55, 0.75, 1.0, 1.2, 1.4)
+    ledger.monthly("2012-01", "2014-08", lambda k, p: -round(60000.0 * year[int(p[5:]) - 1], 2), **{**COST, "text": "Fjärrvärme"})
+    first = ledger.close("2014-09").findings
+    f = first.query("unit_code == '1101'").iloc[0]
+    assert f.rule_id == "PER-09"
+    assert abs(f.entry_amount / 45000.0 - 1) < 0.05
+    f = ledger.close("2014-10", previous=first).findings.query("unit_code == '1101'").iloc[0]
+    assert f.periods == "2014-09,2014-10"
+    assert abs(f.entry_amount / (45000.0 + 60000.0) - 1) < 0.05  # each month at its own price
+
+
 def test_silent_purchases_of_nobody_in_a_month_without_any(ledger):
     sizes = (900.0, 7000.0, 2500.0, 15000.0, 4100.0)
     ledger.monthly("2013-01", "2015-02", lambda k, p: -sizes[k % 5], **{**COST, "party": "", "text": "Inköp", "account": "6410"})

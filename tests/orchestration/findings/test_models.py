@@ -72,7 +72,8 @@ def test_the_row_number_leads_back_to_the_file(staged):
 def test_rows_are_staged_once_for_all_closes(ledger):
     """What says what a row is depends on no close: several closes in one connection give what each would alone."""
     assert models.models_of_rows() == {
-        "findings_load", "findings_ledger", "findings_text", "findings_item", "findings_ledger_row"
+        "findings_load", "findings_party_number", "findings_party_name", "findings_ledger", "findings_text", "findings_item",
+        "findings_ledger_row",
     }  # fmt: skip
     ledger.monthly("2013-01", "2015-12", 40000.0, skip=("2015-05",), unit="0190", account="3511", cp="819", party="77")
     with ledger.connection() as con:

@@ -268,3 +268,9 @@ def test_misspelt_reference_and_missing_party_are_still_the_posting(ledger):
     ledger.row("2015-03", -8000.0, ref="", **{**COST, "party": "", "cp": ""})
     assert rules(ledger, "2015-02") == []
     assert rules(ledger, "2015-03") == []
+
+
+def test_the_first_month_of_a_ledger_is_silent():
+    book = Ledger()
+    book.row("2015-01", -1000.0, **COST)
+    assert book.told("2015-01") == []

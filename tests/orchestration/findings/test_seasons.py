@@ -53,6 +53,13 @@ def test_heat_in_its_second_year_is_asked_about(ledger):
     assert rules(ledger, "2015-02") == ["PER-09"]
 
 
+def test_heat_that_wavers_in_its_second_year_is_asked_about(ledger):
+    wavers = (1.0, 0.95, 1.0, 0.94, 1.04, 1.07, 0.99, 1.04, 1.1, 1.03, 0.97, 1.0, 1.03)
+    for p, waver in zip(periods("2014-01", "2015-01"), wavers, strict=True):
+        ledger.row(p, round(-600_000 * HEAT[int(p[5:]) - 1] * waver, 2), **HEATING)
+    assert rules(ledger, "2015-02") == ["PER-09"]
+
+
 @pytest.mark.parametrize("hole", ["2013-02", ""])
 def test_snow_clearing_is_expected_in_winter_only(ledger, hole):
     book(ledger, snow, "2012-01", "2014-11", (hole,), **SNOW)
@@ -62,6 +69,11 @@ def test_snow_clearing_is_expected_in_winter_only(ledger, hole):
 def test_snow_clearing_is_silent_in_summer_and_whether_october_has_snow_or_not(ledger):
     book(ledger, snow, "2012-01", "2015-12", (), **SNOW)
     assert [rules(ledger, p) for p in ("2014-10", "2014-12", "2015-05", "2015-10")] == [[]] * 4
+
+
+def test_what_began_less_than_two_years_ago_was_not_closed_before_that(ledger):
+    ledger.monthly("2013-01", "2014-10", -8000.0, **SNOW)
+    assert rules(ledger, "2014-11") == ["PER-09"]
 
 
 def test_winter_in_one_bill_is_told_though_october_had_snow(ledger):
