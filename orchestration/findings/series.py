@@ -268,6 +268,9 @@ def _price(
     error[:, np.isnan(error).any(axis=0)] = np.nan
     known = (~np.isnan(error[0])).sum(axis=1)
     far = np.nansum(np.minimum(error, _FAR), axis=2)
+    wild = np.flatnonzero(far.min(axis=0) > 0.5 * _FAR * np.maximum(known, 1))  # where all are far off, how far still matters
+    usual = np.min([_median(way[wild]) for way in error], axis=0)
+    far[:, wild] = np.nansum(np.minimum(error[:, wild], 2 * np.nan_to_num(usual, nan=_FAR)[:, None]), axis=2)
     far[-2] *= _LAST_MUST  # what only rises and falls (heating in its second year) is best followed by its last posting
     far[-1] *= _SEASON_MUST  # a calendar of its own must show itself
     best = far.argmin(axis=0)
