@@ -230,6 +230,7 @@ def test_the_profile_effect_of_the_office_is_found_in_its_units(marts: duckdb.Du
         "select unit_code from marts.bridge_unit_ancestor where ancestor_unit_code = ?", [cause.unit]).fetchall()}  # fmt: skip
     found = close_of(marts, "2015-03")
     profile = found[(found.rule_id == "PER-04") & found.unit_code.isin(below) & (found.report_line == cause.report_line)]
+    profile = profile[profile.account.fillna("") == ""]  # an account's curve that its line evens out is no part of the line's
     assert float(profile.effect_period.abs().max()) > 0
     assert abs(float(profile.effect_period.sum())) == pytest.approx(abs(cause.amount), rel=0.15)
 
