@@ -141,7 +141,7 @@ class Ledger:
             self.monthly(first, last, 12000.0, unit=u, party="c" + u, text="Hyresavi", account="3410", series="L", contra="1510")
 
     def connection(self) -> duckdb.DuckDBPyConnection:
-        con = duckdb.connect()
+        con = duckdb.connect(config={"threads": 1})  # small statements by the hundred: several threads only wait for each other
         frame = pd.DataFrame(self.rows, columns=COLUMNS)
         con.register("incoming", frame)
         con.execute(
