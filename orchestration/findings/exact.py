@@ -67,8 +67,7 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
         "group by party, ref having count(distinct m) >= 3",
         [m - 15],
     ).df()
-    worn_keys = set(zip(worn.party, worn.ref, strict=True))
-    pair["is_agreement_ref"] |= np.array([key in worn_keys for key in zip(pair.party, pair.ref_b, strict=True)], dtype=bool)
+    pair["is_agreement_ref"] |= _among([pair.party, pair.ref_b], worn)
     same_ref = (
         (pair.ref_a == pair.ref_b)
         & (pair.ref_a != "")
@@ -102,28 +101,26 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
     soon, one_month = pair.days <= 10, pair.days.notna() & (pair.m_a == pair.m_b)
     same_place = (pair.unit_a == pair.unit_b) & (pair.account_a == pair.account_b)
     usual = con.execute(
-        "select coalesce(nullif(party, ''), 'cp:' || cp || ':' || stem) as who, amount as kr, count(*) as times "
+        "select coalesce(nullif(party, ''), 'cp:' || cp || ':' || stem) as who, round(cast(amount as double), 2) as kr "
         "from f_line where m >= ? group by 1, 2 having count(*) >= 4",
         [m - 15],
     ).df()
-    usual_keys = set(zip(usual.who, usual.kr.astype(float).round(2), strict=True))
-    standard = np.array([(w, k) in usual_keys for w, k in zip(pair.who, pair.kr_b.round(2), strict=True)], dtype=bool)
+    amount, place = [pair.who, pair.kr_b.round(2)], [pair.unit_b, pair.account_b, pair.party]
+    standard = _among(amount, usual)
     # Who bills a place several times in most months sends invoices with neighbouring numbers and much the same amount.
     often = con.execute(
         "select unit, account, party from f_line where party <> '' and m >= ? and m < ? "
         "group by unit, account, party having count(*) >= 1.5 * count(distinct m)",
         [m - 15, m],
     ).df()
-    often_keys = set(zip(often.unit, often.account, often.party, strict=True))
-    bills_often = np.array([key in often_keys for key in zip(pair.unit_b, pair.account_b, pair.party, strict=True)], dtype=bool)
+    bills_often = _among(place, often)
     # Who bills another amount every time (by meter, by hour) does not bill the same öre twice.
     varied = con.execute(
         "select unit, account, party from f_line where party <> '' and m >= ? and m < ? "
         "group by unit, account, party having count(*) >= 6 and count(distinct amount) >= 0.9 * count(*)",
         [m - 15, m],
     ).df()
-    varied_keys = set(zip(varied.unit, varied.account, varied.party, strict=True))
-    never_twice = np.array([key in varied_keys for key in zip(pair.unit_b, pair.account_b, pair.party, strict=True)], dtype=bool)
+    never_twice = _among(place, varied)
     # The same öre on the same days is no accident, however often the party bills.
     odd_amount = np.mod(pair.kr_b.abs(), 10) >= 0.005
     grade = np.select(
@@ -176,18 +173,14 @@ def duplicates(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, regular: 
         ">= 0.5",
         [m - 25, m - 1],
     ).df()
-    twin_keys = set(zip(twins.unit, twins.account, twins.party, strict=True))
-    usually_two = np.array([key in twin_keys for key in zip(pair.unit_b, pair.account_b, pair.party, strict=True)], dtype=bool)
-    grade = np.where(usually_two & ~same_ref & (pair.m_a == pair.m_b), 0.0, grade)
+    grade = np.where(_among(place, twins) & ~same_ref & (pair.m_a == pair.m_b), 0.0, grade)
     # The third month running of the same amount is a rhythm, however alike the numbers are.
     monthly = con.execute(
-        "select coalesce(nullif(party, ''), 'cp:' || cp || ':' || stem) as who, amount as kr from f_line where m > ? "
-        "group by 1, 2 having count(*) = 3 and count(distinct m) = 3",
+        "select coalesce(nullif(party, ''), 'cp:' || cp || ':' || stem) as who, round(cast(amount as double), 2) as kr "
+        "from f_line where m > ? group by 1, 2 having count(*) = 3 and count(distinct m) = 3",
         [m - 3],
     ).df()
-    monthly_keys = set(zip(monthly.who, monthly.kr.astype(float).round(2), strict=True))
-    rhythm = np.array([(w, k) in monthly_keys for w, k in zip(pair.who, pair.kr_b.round(2), strict=True)], dtype=bool)
-    grade = np.where(rhythm & ~same_ref & ~same_period & (pair.days > 20), 0.0, grade)
+    grade = np.where(_among(amount, monthly) & ~same_ref & ~same_period & (pair.days > 20), 0.0, grade)
     # Round prices come back: an equal round amount with another number proves little.
     round_price = exact & (np.mod(pair.kr_b.abs(), 100) < 0.005)
     grade = np.where((grade < 0.93) & (grade > 0) & round_price & ~same_ref, np.where(pair.days <= 10, 0.6, 0.0), grade)
@@ -301,6 +294,12 @@ def lone_credits(con: duckdb.DuckDBPyConnection, th: Thresholds, m: int, told: s
 
 #: Rows that make what somebody without a name usually tells of its time.
 _HABIT = 6
+
+
+def _among(values: list[pd.Series], found: pd.DataFrame) -> np.ndarray:
+    """Return for each place whether the values there, in the order of the columns, are a row of `found`."""
+    rows = set(found.itertuples(index=False, name=None))
+    return np.array([row in rows for row in zip(*values, strict=True)], dtype=bool)
 
 
 def _number(ref: pd.Series) -> pd.Series:

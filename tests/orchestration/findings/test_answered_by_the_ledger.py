@@ -7,7 +7,8 @@ from datetime import date
 import pandas as pd
 import pytest
 
-from tests.orchestration.findings.conftest import Ledger, periods
+from tests.orchestration.findings.conftest import periods
+from tests.orchestration.findings.test_one_cause import closes
 from tests.orchestration.findings.test_recurring import COST, INCOME, agreement, rules
 
 AREA = {"unit": "1101", "account": "6410", "text": "Inköp material"}
@@ -19,14 +20,6 @@ def mine(found: pd.DataFrame) -> list[tuple[str, str]]:
     return list(zip(own.rule_id, own.tier, strict=True))
 
 
-def one_by_one(book: Ledger, *closes: str) -> list[pd.DataFrame]:
-    previous, out = None, []
-    for period in closes:
-        previous = book.close(period, previous).findings
-        out.append(previous)
-    return out
-
-
 @pytest.mark.parametrize("billed", [True, False])
 def test_the_register_says_that_billing_has_become_slower(ledger, billed):
     old = {"amount": 40000.0, "cadence": 1, "valid_to": date(2014, 12, 31)}
@@ -35,7 +28,7 @@ def test_the_register_says_that_billing_has_become_slower(ledger, billed):
     ledger.monthly("2013-01", "2014-12", 40000.0, **INCOME)
     if billed:
         ledger.row("2015-03", 120000.0, **INCOME)
-    told = one_by_one(ledger, "2014-12", "2015-01", "2015-02", "2015-03")
+    told = closes(ledger, "2014-12", "2015-01", "2015-02", "2015-03")
     assert [mine(f) for f in told] == [[], [], [], [] if billed else [("PER-01", "fel")]]
     if not billed:
         assert told[-1].query("unit_code == '1101'").expected_amount.item() == 120000.0
@@ -83,7 +76,7 @@ def test_what_somebody_else_billed_at_about_the_amount_accuses_nobody(ledger, by
     ledger.row("2014-01", 40000.0, **INCOME)
     for p in ("2014-03", "2014-05", "2014-06", "2014-08", "2014-11", "2015-01"):
         ledger.row(p, 40500.0, **{**INCOME, "party": by, "text": "Projektmedel"})
-    told = one_by_one(ledger, "2015-02", "2015-03")
+    told = closes(ledger, "2015-02", "2015-03")
     assert (mine(told[-1]) == []) == (by == "888")
 
 
@@ -141,7 +134,7 @@ def test_a_late_row_is_late_though_an_older_hole_was_booked_without_a_name(ledge
     ledger.monthly("2013-01", "2015-02", -43000.0, skip=("2014-09", "2015-01"), **COST)
     ledger.row("2014-09", -43000.0, **{**COST, "party": ""})
     ledger.monthly("2013-01", "2015-02", -5000.0, **{**COST, "party": "556"})  # so that the text alone does not say whose it is
-    assert mine(one_by_one(ledger, "2014-12", "2015-01")[-1]) == [("PER-09", "fråga")]
+    assert mine(closes(ledger, "2014-12", "2015-01")[-1]) == [("PER-09", "fråga")]
     ledger.row("2015-02", -43000.0, **{**COST, "vdate": date(2015, 1, 14)})
     assert rules(ledger, "2015-02") == ["PER-05"]
 
@@ -204,7 +197,7 @@ def test_a_bill_that_says_the_quarter_that_was_asked_about(ledger, said, told):
     heat = {"unit": "1101", "account": "6210", "party": "534", "text": "Fjärrvärme"}
     ledger.monthly("2013-01", "2014-12", lambda k, p: -50000.0 - 900.0 * (k % 3), **heat)
     ledger.row("2015-03", -203600.0, **heat, **said)  # a cold quarter: four times the usual month
-    asked = one_by_one(ledger, "2014-12", "2015-01", "2015-02")
+    asked = closes(ledger, "2014-12", "2015-01", "2015-02")
     assert mine(asked[-1]) == [("PER-09", "fråga")]
     now = ledger.close("2015-03", asked[-1]).findings
     assert mine(now[now.first_seen == "2015-03"]) == told
